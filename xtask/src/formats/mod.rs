@@ -1,2 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The file formats of kernel packaging.
+//! The file formats of kernel packaging: text in, a value out, and text again.
+//!
+//! Every stage of the tool calls in here; nothing in here calls out. No file is read, no process
+//! started and nothing printed, and the text comes from trees and packages that nobody has vouched
+//! for: a reader here may refuse it, and must not panic, loop or allocate without bound.
+
+pub mod abi;
+pub mod error;
+pub mod tag;
+pub mod version;
+
+pub use error::FormatError;
