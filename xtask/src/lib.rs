@@ -1,3 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! placeholder
+//! The workflow of a kernel fork. `ARCHITECTURE.md` has the map.
+
+#[macro_use]
+pub mod error;
+
+pub mod arch;
+pub mod effects;
+pub mod fork;
 pub mod formats;
+pub mod settings;
+pub mod ui;
+pub mod workspace;

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Architectures as data: one row each, in Debian's, the kernel's and QEMU's words.
+
+use anyhow::Result;
+
+/// One architecture.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Arch {
+    /// Debian's name.
+    pub debian: &'static str,
+    /// The kernel's `ARCH=`.
+    pub kernel: &'static str,
+    /// The folder below `arch/`.
+    pub srcarch: &'static str,
+    /// The GNU triplet; with `-` appended, the kernel's `CROSS_COMPILE`.
+    pub triplet: &'static str,
+    /// QEMU's name: `qemu-<name>` runs its programs, and it is the binfmt entry's.
+    pub qemu: &'static str,
+    /// Does the Ubuntu archive (not ports) carry it?
+    pub in_archive: bool,
+}
+
+const ALL: &[Arch] = &[
+    Arch { debian: "amd64", kernel: "x86_64", srcarch: "x86", triplet: "x86_64-linux-gnu", qemu: "x86_64", in_archive: true },
+    Arch { debian: "arm64", kernel: "arm64", srcarch: "arm64", triplet: "aarch64-linux-gnu", qemu: "aarch64", in_archive: false },
+    Arch { debian: "armhf", kernel: "arm", srcarch: "arm", triplet: "arm-linux-gnueabihf", qemu: "arm", in_archive: false },
+    Arch { debian: "riscv64", kernel: "riscv", srcarch: "riscv", triplet: "riscv64-linux-gnu", qemu: "riscv64", in_archive: false },
+    Arch { debian: "ppc64el", kernel: "powerpc", srcarch: "powerpc", triplet: "powerpc64le-linux-gnu", qemu: "ppc64le", in_archive: false },
+    Arch { debian: "s390x", kernel: "s390", srcarch: "s390", triplet: "s390x-linux-gnu", qemu: "s390x", in_archive: false },
+];
+
+/// The architecture of that Debian name.
+///
+/// # Errors
+/// It is none of those known.
+pub fn find(debian: &str) -> Result<&'static Arch> {
+    match ALL.iter().find(|a| a.debian == debian) {
+        Some(a) => Ok(a),
+        None => fail!(Input, "unknown architecture `{debian}`";
+            "Debian's names: {}", ALL.iter().map(|a| a.debian).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The build architecture: that of this machine.
+///
+/// # Errors
+/// This program was compiled for one that is not in the table.
+pub fn build() -> Result<&'static Arch> {
+    match ALL.iter().find(|a| a.qemu == std::env::consts::ARCH) {
+        Some(a) => Ok(a),
+        None => fail!(Machine, "this machine's architecture ({}) is not known here", std::env::consts::ARCH),
+    }
+}

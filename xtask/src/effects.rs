@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The one gate for effects: programs, files, refs and objects pass through here and nowhere else.
+//!
+//! Dry run is decided here. A change below a directory that this process made for itself (a *scratch*) is
+//! nobody's loss, so it happens in a dry run too; every other change is printed as a line that can be
+//! pasted into a shell, and left undone. Stages therefore have no dry-run branches: they compute in a
+//! scratch and hand the result to [`Effects::rename`], [`Effects::write`] or a git session at the end.
+//!
+//! Must never print (that is `ui.rs`) nor know what a flavour or a chroot is.
+
+mod command;
+mod files;
+mod objects;
+mod signals;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use command::{Did, Output, Run};
+pub use files::Scratch;
+pub use objects::{repository, RefMove, Session};
+
+use crate::ui::Ui;
+
+/// The gate. One per process.
+pub struct Effects {
+    /// Builds command lines (`cmd!(fx.sh, "…")`); its own `run` and file methods are never used.
+    pub sh: xshell::Shell,
+    pub ui: Ui,
+    dry: bool,
+    cache: Utf8PathBuf,
+    scratches: Rc<RefCell<Vec<Utf8PathBuf>>>,
+}
+
+impl Effects {
+    /// `dry`: say what would be done. The cache directory is `$KERNEL_FORK_CACHE`, else
+    /// `$XDG_CACHE_HOME/kernel-fork`, else `~/.cache/kernel-fork`.
+    pub fn new(ui: Ui, dry: bool) -> Result<Self> {
+        signals::install()?;
+        Ok(Self { sh: xshell::Shell::new()?, ui, dry, cache: files::cache_dir()?, scratches: Rc::default() })
+    }
+
+    /// Where chroots, sources and other things that can be made again are kept.
+    pub fn cache(&self) -> &Utf8Path {
+        &self.cache
+    }
+
+    /// Is a change at or below `path` to be left undone?
+    fn planned(&self, path: &Utf8Path) -> bool {
+        self.dry && !self.scratches.borrow().iter().any(|s| path.starts_with(s))
+    }
+}

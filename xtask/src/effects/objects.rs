@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Git objects and refs: written to memory first, then stored and pointed at in one go.
+//!
+//! A [`Session`] sees the repository's objects, those of lent object directories (a scratch repository that
+//! a tag was fetched into) and what it has itself made. Nothing is on disk until [`Session::publish`]: a
+//! dry run, an error or a kill before that leaves the repository as it was.
+
+use std::cell::RefCell;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use git2::{FileMode, ObjectType, Oid, Repository, Signature, Tree};
+use xshell::cmd;
+
+use super::command::{Did, Run};
+use super::Effects;
+
+/// Opens the repository at `path` itself (a work tree's top or a bare one), never a parent's.
+///
+/// # Errors
+/// There is none.
+pub fn repository(path: &Utf8Path) -> Result<Repository> {
+    Repository::open(path).with_context(|| format!("{path} is no git repository"))
+}
+
+/// Where a ref is to go. `old` is what it must be at (`None`: not there yet).
+pub struct RefMove<'a> {
+    pub name: &'a str,
+    pub old: Option<Oid>,
+    pub new: Oid,
+    /// For the reflog.
+    pub why: &'a str,
+}
+
+/// Objects being made. Reads go through [`Session::repo`].
+pub struct Session<'a> {
+    fx: &'a Effects,
+    pub repo: &'a Repository,
+    odb: git2::Odb<'a>,
+    made: RefCell<Vec<Oid>>,
+}
+
+impl Effects {
+    /// Runs `f` with a session on `repo`.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn session<T>(&self, repo: &Repository, f: impl FnOnce(&Session) -> Result<T>) -> Result<T> {
+        let odb = repo.odb()?;
+        // libgit2 asks back ends in order of priority: the memory must come before the disk.
+        odb.add_new_mempack_backend(1000)?;
+        f(&Session { fx: self, repo, odb, made: RefCell::default() })
+    }
+
+    /// A git command in `dir`, free of the caller's environment and of replace refs (a grafted fork must
+    /// look the same to us as any other).
+    pub fn git<'s>(&'s self, dir: &Utf8Path) -> xshell::Cmd<'s> {
+        cmd!(self.sh, "git -C {dir}")
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("LC_ALL", "C")
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_INDEX_FILE")
+            .env_remove("GIT_WORK_TREE")
+            .env_remove("GIT_OBJECT_DIRECTORY")
+            .env_remove("GIT_ALTERNATE_OBJECT_DIRECTORIES")
+    }
+}
+
+impl Session<'_> {
+    /// Lets the session read the objects of another repository's object directory.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn lend(&self, objects: &Utf8Path) -> Result<()> {
+        Ok(self.odb.add_disk_alternate(objects.as_str())?)
+    }
+
+    pub fn blob(&self, bytes: &[u8]) -> Result<Oid> {
+        let id = self.odb.write(ObjectType::Blob, bytes)?;
+        self.made.borrow_mut().push(id);
+        Ok(id)
+    }
+
+    /// `base` with some paths set (mode and blob) or taken out (`None`). Directories come and go as needed.
+    ///
+    /// # Errors
+    /// A path leads through a file.
+    pub fn tree_with(&self, base: &Tree, changes: &[(String, Option<(FileMode, Oid)>)]) -> Result<Oid> {
+        let mut update = git2::build::TreeUpdateBuilder::new();
+        for (path, change) in changes {
+            match change {
+                Some((mode, id)) => update.upsert(path.as_str(), *id, *mode),
+                None => update.remove(path.as_str()),
+            };
+        }
+        let id = update.create_updated(self.repo, base)?;
+        self.note_trees(id, base.id())?;
+        Ok(id)
+    }
+
+    /// Notes the trees below `new` that `old` has not.
+    fn note_trees(&self, new: Oid, old: Oid) -> Result<()> {
+        if new == old {
+            return Ok(());
+        }
+        self.made.borrow_mut().push(new);
+        let (new, old) = (self.repo.find_tree(new)?, self.repo.find_tree(old).ok());
+        for entry in new.iter().filter(|e| e.kind() == Some(ObjectType::Tree)) {
+            let before = old.as_ref().and_then(|t| t.get_name_bytes(entry.name_bytes())).map(|e| e.id());
+            self.note_trees(entry.id(), before.unwrap_or(Oid::ZERO_SHA1))?;
+        }
+        Ok(())
+    }
+
+    /// A commit with the given author, who is the committer too unless another is given.
+    ///
+    /// # Errors
+    /// `tree` or a parent is not there.
+    pub fn commit(&self, author: &Signature, committer: &Signature, message: &str, tree: Oid, parents: &[Oid]) -> Result<Oid> {
+        let tree = self.repo.find_tree(tree)?;
+        let parents = parents.iter().map(|p| self.repo.find_commit(*p)).collect::<Result<Vec<_>, _>>()?;
+        let parents: Vec<&git2::Commit> = parents.iter().collect();
+        let buffer = self.repo.commit_create_buffer(author, committer, message, &tree, &parents)?;
+        let id = self.odb.write(ObjectType::Commit, &buffer)?;
+        self.made.borrow_mut().push(id);
+        Ok(id)
+    }
+
+    /// Copies `tree` and all below it out of the repository `from` as one pack, without its history.
+    ///
+    /// # Errors
+    /// git fails; no room on the disk.
+    pub fn import(&self, from: &Utf8Path, tree: Oid) -> Result<Did> {
+        let prefix = self.git_dir()?.join("objects/pack/pack");
+        let pack = self.fx.git(from).args(["pack-objects", "--revs", "--quiet"]).arg(&prefix);
+        self.fx.change(&prefix, Run::from(pack).stdin(format!("{tree}\n")))
+    }
+
+    /// Stores what was made and moves the refs, all of them or none.
+    ///
+    /// # Errors
+    /// A ref is not where it was said to be; a lock is held.
+    pub fn publish(&self, moves: &[RefMove]) -> Result<Did> {
+        let git_dir = self.git_dir()?;
+        if self.fx.planned(git_dir) {
+            for m in moves {
+                let old = m.old.unwrap_or(Oid::ZERO_SHA1);
+                self.fx.ui.planned(&format!("git update-ref -m '{}' {} {} {old}", m.why, m.name, m.new));
+            }
+            return Ok(Did::Planned);
+        }
+        self.store()?;
+        let mut transaction = self.repo.transaction()?;
+        for m in moves {
+            transaction.lock_ref(m.name)?;
+        }
+        for m in moves {
+            let now = self.repo.refname_to_id(m.name).ok();
+            if now != m.old {
+                fail!(Repository, "{} has moved in the meantime", m.name; "run the command again");
+            }
+            self.fx.ui.command(&format!("git update-ref -m '{}' {} {} {}", m.why, m.name, m.new, m.old.unwrap_or(Oid::ZERO_SHA1)));
+            transaction.set_target(m.name, m.new, None, m.why)?;
+        }
+        transaction.commit()?;
+        Ok(Did::Done)
+    }
+
+    /// Writes what was made as loose objects (a few hundred at the most). The order does not matter: no
+    /// ref points at any of them yet.
+    fn store(&self) -> Result<()> {
+        // Another handle on the same repository: it has neither the memory nor the lent objects.
+        let disk = Repository::open(self.repo.path())?;
+        let disk = disk.odb()?;
+        for id in self.made.borrow().iter() {
+            if !disk.exists(*id) {
+                let object = self.odb.read(*id)?;
+                disk.write(object.kind(), object.data())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory that objects and branches are in: a linked work tree has only its HEAD for itself.
+    fn git_dir(&self) -> Result<&Utf8Path> {
+        Utf8Path::from_path(self.repo.commondir()).context("the repository's path is not UTF-8")
+    }
+}

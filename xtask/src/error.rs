@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What can go wrong, seen from the person's side: a kind (which is the exit code), one sentence, and a
+//! hint that names the next command.
+//!
+//! Every module makes its errors with [`fail!`] or adds context with anyhow; only `main` prints them.
+
+use std::fmt;
+
+/// The kind of a failure. Its number is the process's exit code and part of the interface (README,
+/// "When it breaks"): never renumber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A check was made and said no (`flavour check`, a failing test).
+    Check = 1,
+    /// What the person gave is wrong: a tag, a flavour, a setting. (2 is clap's, for usage.)
+    Input = 3,
+    /// This machine lacks something: a program, a subuid range, room on the disk.
+    Machine = 4,
+    /// Something could not be fetched.
+    Network = 5,
+    /// A build was started and did not succeed.
+    Build = 6,
+    /// The repository is in a state that the command will not touch.
+    Repository = 7,
+    /// Ended by Ctrl-C or SIGTERM.
+    Interrupted = 130,
+}
+
+/// An error with a kind and a hint; sits anywhere in an `anyhow` chain.
+#[derive(Debug)]
+pub struct Failure {
+    pub kind: Kind,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Failure {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// The exit code for an error: that of the outermost [`Failure`] in its chain, else 70 (a fault of ours).
+pub fn exit_code(error: &anyhow::Error) -> i32 {
+    failure_in(error).map_or(70, |f| f.kind as i32)
+}
+
+/// The hint of the outermost [`Failure`] that has one.
+pub fn hint(error: &anyhow::Error) -> Option<&str> {
+    error.chain().filter_map(|e| e.downcast_ref::<Failure>()).find_map(|f| f.hint.as_deref())
+}
+
+fn failure_in(error: &anyhow::Error) -> Option<&Failure> {
+    error.chain().find_map(|e| e.downcast_ref::<Failure>())
+}
+
+/// The whole chain as one sentence, causes joined by `: `.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
+}
+
+/// `fail!(Input, "unknown flavour `{f}`"; "hint: …")` is an `Err` with a [`Failure`].
+#[macro_export]
+macro_rules! fail {
+    ($kind:ident, $fmt:literal $(, $arg:expr)* ; $($hint:tt)+) => {
+        return Err($crate::error::Failure::new($crate::error::Kind::$kind, format!($fmt $(, $arg)*))
+            .hint(format!($($hint)+)).into())
+    };
+    ($kind:ident, $($msg:tt)+) => {
+        return Err($crate::error::Failure::new($crate::error::Kind::$kind, format!($($msg)+)).into())
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    fn failing() -> anyhow::Result<()> {
+        fail!(Input, "unknown flavour `{}`", "x"; "see `cargo xtask flavour list`")
+    }
+
+    #[test]
+    fn kind_and_hint_survive_context() {
+        let e = failing().context("cannot build").unwrap_err();
+        assert_eq!(exit_code(&e), 3);
+        assert_eq!(hint(&e), Some("see `cargo xtask flavour list`"));
+        assert_eq!(sentence(&e), "cannot build: unknown flavour `x`");
+    }
+
+    #[test]
+    fn a_fault_of_ours_has_its_own_code() {
+        assert_eq!(exit_code(&anyhow::anyhow!("oops")), 70);
+    }
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The git side of a fork: a vendor tag as a parentless snapshot, this repository's files on top of it, the
+//! lab's commits, and the generated one.
+//!
+//! Knows commits and trees; what is generated is `flavour/`'s business and comes in as files.
+
+pub mod history;
+pub mod overlay;
+pub mod snapshot;

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! R, the vendor snapshot: a tag's tree as a commit without a parent.
+//!
+//! Everything in R follows from the tag alone (its tree, its commit's signatures and dates, its name), so
+//! two members who fork the same tag, from whatever address, get the same commit id.
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use git2::Oid;
+
+use crate::effects::{repository, Effects, Run, Scratch, Session};
+use crate::error::Kind;
+use crate::formats::tag::Tag;
+
+/// A tag that lies in a scratch repository of its own, depth 1.
+pub struct Fetched {
+    pub tag: Tag,
+    /// The commit that the tag points at.
+    pub commit: Oid,
+    pub tree: Oid,
+    /// The commit's time in seconds since 1970: the date of all that is generated for this tag.
+    pub time: i64,
+    dir: Utf8PathBuf,
+    _scratch: Scratch,
+}
+
+/// Fetches one tag without its history, into a scratch repository: a fetch into the fork itself would make
+/// it a shallow one for good.
+///
+/// # Errors
+/// The address does not answer ([`Kind::Network`]); it has no such tag ([`Kind::Input`]).
+pub fn fetch(fx: &Effects, url: &str, tag: &Tag) -> Result<Fetched> {
+    let step = fx.ui.step(&format!("fetch {}", tag.name()));
+    let scratch = fx.scratch("fetch", None)?;
+    let dir = scratch.join("tag.git");
+    let refname = tag.refname();
+    let network = |cmd: xshell::Cmd<'_>| {
+        // No prompt, no helper protocol that runs a program, and a stalled line ends.
+        let cmd = cmd.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh");
+        Run::from(cmd).or(Kind::Network, format!("is `{url}` right, and can this machine reach it? `--url` names another"))
+    };
+    fx.read(fx.git(scratch.path()).args(["init", "--quiet", "--bare", dir.as_str()]))?;
+    let stall = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60"];
+    let listed = fx.read(network(fx.git(&dir).args(stall).args(["ls-remote", "--", url, &refname])))?;
+    if listed.stdout.is_empty() {
+        fail!(Input, "{url} has no tag {}", tag.name(); "`git ls-remote --tags {url}` lists what it has");
+    }
+    let refspec = format!("+{refname}:{refname}");
+    let fetch = fx.git(&dir).args(stall).args(["fetch", "--depth=1", "--no-tags", "--progress", "--", url, &refspec]);
+    fx.read(network(fetch).watch(|line| fx.ui.progress(line.rsplit('\r').next().unwrap_or(line))))?;
+
+    let repo = repository(&dir)?;
+    let commit = repo.find_reference(&refname)?.peel_to_commit().with_context(|| format!("{} is no commit", tag.name()))?;
+    let (id, tree, time) = (commit.id(), commit.tree_id(), commit.time().seconds());
+    drop(commit);
+    step.done("");
+    Ok(Fetched { tag: tag.clone(), commit: id, tree, time, dir, _scratch: scratch })
+}
+
+impl Fetched {
+    /// Lets `session` read the tag's objects.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn lend(&self, session: &Session) -> Result<()> {
+        session.lend(&self.dir.join("objects"))
+    }
+
+    /// Makes R. The session must have been lent the objects.
+    ///
+    /// # Errors
+    /// Those of git.
+    pub fn record(&self, session: &Session) -> Result<Oid> {
+        let vendor = session.repo.find_commit(self.commit)?;
+        let name = self.tag.name();
+        let message = format!(
+            "{name}\n\nThe vendor's tree at this tag, without its history.\n\n\
+             Fork-Tag: {name}\nFork-Commit: {}\nFork-Tree: {}\n",
+            self.commit, self.tree
+        );
+        let id = session.commit(&vendor.author(), &vendor.committer(), &message, self.tree, &[]);
+        id
+    }
+
+    /// Copies the snapshot's objects, and nothing of the tag's history, into the session's repository.
+    ///
+    /// # Errors
+    /// No room on the disk.
+    pub fn import(&self, session: &Session) -> Result<()> {
+        session.import(&self.dir, self.tree)?;
+        Ok(())
+    }
+}

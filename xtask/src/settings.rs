@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The fork's settings: `[workspace.metadata.fork]` of the top `Cargo.toml`, checked before anything runs.
+//!
+//! Text in, values out; reading the file is `workspace.rs`. Changing one setting keeps the rest of the file
+//! as it was written.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::error::{Failure, Kind};
+use crate::formats::abi::Suffix;
+
+/// Everything a fork is set up by.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// The vendor's git repository.
+    pub url: String,
+    /// The suite that the kernel is built in unless `--suite` says otherwise.
+    pub series: String,
+    /// The vendor tag that the fork stands on.
+    pub tag: String,
+    /// What is appended to the vendor's version, such as `+lab`.
+    pub suffix: String,
+    /// Who signs generated changelog entries: `Name <address>`.
+    pub maintainer: String,
+    /// The host architecture (Debian's sense and name) when a command names none.
+    pub architecture: String,
+    pub flavours: BTreeMap<String, Flavour>,
+    pub suites: BTreeMap<String, Suite>,
+    pub distributions: BTreeMap<String, Distribution>,
+}
+
+/// One flavour; its metadata is in `vars.<flavour>`, its symbols in `kernel/configs/<flavour>.config`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Flavour {
+    /// What the fragment is applied to: a flavour of the vendor's, or `tiny`.
+    pub base: String,
+}
+
+/// One suite of a distribution.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Suite {
+    pub distribution: String,
+    /// Build dependencies that go by another name in this suite; an empty name drops one.
+    #[serde(default)]
+    pub substitute: BTreeMap<String, String>,
+}
+
+/// Where packages come from and who signs them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Distribution {
+    /// The archive's address. Left out: that of this machine's own apt, if it runs this distribution.
+    pub archive: Option<String>,
+    /// Where all architectures but amd64 and i386 live, if that is elsewhere.
+    pub ports: Option<String>,
+    /// The security archive, if that is elsewhere.
+    pub security: Option<String>,
+    pub components: Vec<String>,
+    /// Suite suffixes beside the suite itself.
+    pub pockets: Vec<String>,
+    /// The keyring file that the archive's signatures are checked with.
+    pub keyring: String,
+    /// Fingerprints of the keys in it that are trusted; others in the file are not.
+    pub fingerprints: Vec<String>,
+}
+
+/// `base` of a flavour that starts from nothing.
+pub const TINY: &str = "tiny";
+
+impl Settings {
+    /// Reads the settings out of the text of a `Cargo.toml`.
+    ///
+    /// # Errors
+    /// No such table, an unknown or missing key, a value that breaks a rule: each named.
+    pub fn parse(text: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct File {
+            workspace: Workspace,
+        }
+        #[derive(Deserialize)]
+        struct Workspace {
+            metadata: Metadata,
+        }
+        #[derive(Deserialize)]
+        struct Metadata {
+            fork: Settings,
+        }
+        let file: File = toml::from_str(text).map_err(|e| {
+            let hint = "the table is `[workspace.metadata.fork]` in the top Cargo.toml; README.md has one whole";
+            anyhow::Error::from(e).context(Failure::new(Kind::Input, "the fork's settings cannot be used").hint(hint))
+        })?;
+        let settings = file.workspace.metadata.fork;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<()> {
+        Suffix::parse(&self.suffix).map_err(|e| {
+            anyhow::Error::from(e).context(Failure::new(Kind::Input, format!("setting `suffix` is `{}`", self.suffix)).hint("for example `+lab`"))
+        })?;
+        crate::arch::find(&self.architecture)?;
+        let well_formed = |m: &str| m.split_once(" <").is_some_and(|(n, a)| !n.trim().is_empty() && a.ends_with('>') && a.contains('@'));
+        if !well_formed(&self.maintainer) || self.maintainer.chars().any(char::is_control) {
+            fail!(Input, "setting `maintainer` is `{}`", self.maintainer; "it reads `Name <address@host>`");
+        }
+        if self.url.starts_with('-') || self.url.contains("::") || self.url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            fail!(Input, "setting `url` is `{}`, which is no address for git", self.url);
+        }
+        for name in self.flavours.keys().chain(self.suites.keys()) {
+            word(name)?;
+        }
+        for (name, suite) in &self.suites {
+            if !self.distributions.contains_key(&suite.distribution) {
+                fail!(Input, "suite `{name}` is of distribution `{}`, which the settings do not describe", suite.distribution;
+                    "add `[workspace.metadata.fork.distributions.{}]`", suite.distribution);
+            }
+        }
+        Ok(())
+    }
+
+    /// The flavour of that name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn flavour(&self, name: &str) -> Result<&Flavour> {
+        match self.flavours.get(name) {
+            Some(f) => Ok(f),
+            None => fail!(Input, "unknown flavour `{name}`"; "the settings have {}", list(self.flavours.keys())),
+        }
+    }
+
+    /// The suite of that name and its distribution.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn suite(&self, name: &str) -> Result<(&Suite, &Distribution)> {
+        match self.suites.get(name) {
+            Some(s) => Ok((s, self.distributions.get(&s.distribution).context("checked on reading")?)),
+            None => fail!(Input, "unknown suite `{name}`";
+                "the settings have {}; `[workspace.metadata.fork.suites.{name}]` would add it", list(self.suites.keys())),
+        }
+    }
+}
+
+/// The text of a `Cargo.toml` with string settings changed and everything else as it was.
+///
+/// # Errors
+/// The text has no such table.
+pub fn with(text: &str, changes: &[(&str, &str)]) -> Result<String> {
+    let mut document: toml_edit::DocumentMut = text.parse().context("Cargo.toml cannot be read")?;
+    for (key, value) in changes {
+        let item = document
+            .get_mut("workspace")
+            .and_then(|w| w.get_mut("metadata"))
+            .and_then(|m| m.get_mut("fork"))
+            .and_then(|f| f.get_mut(key))
+            .with_context(|| format!("Cargo.toml has no setting `{key}`"))?;
+        let decor = item.as_value().map(|v| v.decor().clone());
+        let mut new = toml_edit::Value::from(*value);
+        if let Some(decor) = decor {
+            *new.decor_mut() = decor;
+        }
+        *item = toml_edit::Item::Value(new);
+    }
+    Ok(document.to_string())
+}
+
+/// Names of flavours and suites end up in package names, paths and make variables.
+fn word(name: &str) -> Result<()> {
+    let good = name.len() <= 40
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.');
+    if !good {
+        fail!(Input, "`{name}` is no name for a flavour or suite"; "lower-case letters, digits and `-`, a letter first");
+    }
+    Ok(())
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REAL: &str = include_str!("../../Cargo.toml");
+
+    #[test]
+    fn the_repository_s_own_settings_are_good() {
+        let settings = Settings::parse(REAL).unwrap();
+        assert_eq!(settings.flavour("tickless").unwrap().base, "generic");
+        assert_eq!(settings.flavour("slim").unwrap().base, TINY);
+    }
+
+    #[test]
+    fn bad_settings_are_named() {
+        let cases = [
+            ("suffix = \"+lab\"", "suffix = \"-lab\"", "suffix"),
+            ("suffix = \"+lab\"", "sufix = \"+lab\"", "sufix"),
+            ("architecture = \"arm64\"", "architecture = \"arm65\"", "arm65"),
+            ("tickless = {", "\"tick less\" = {", "tick less"),
+            ("distribution = \"debian\"", "distribution = \"suse\"", "suse"),
+        ];
+        for (from, to, named) in cases {
+            assert!(REAL.contains(from), "{from}");
+            let error = Settings::parse(&REAL.replace(from, to)).unwrap_err();
+            assert!(crate::error::sentence(&error).contains(named), "{to}: {error:#}");
+            assert_eq!(crate::error::exit_code(&error), 3);
+        }
+    }
+
+    #[test]
+    fn one_setting_changes_and_comments_stay() {
+        let tag = Settings::parse(REAL).unwrap().tag;
+        let new = with(REAL, &[("tag", "Ubuntu-5.4.0-216.236")]).unwrap();
+        assert_eq!(new.replace("Ubuntu-5.4.0-216.236", &tag), REAL);
+    }
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The one place that talks to the terminal.
+//!
+//! Data (tables, lists, JSON) goes to stdout, everything else to stderr. On a terminal a running step has
+//! a spinner with the time that has passed; elsewhere (a pipe, CI) a step is one line when it starts and
+//! one when it has ended. Nothing here decides anything.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How to talk. One per process; shared by reference.
+pub struct Ui {
+    verbose: bool,
+    terminal: bool,
+    colour: bool,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+/// A step that is under way; says how long it took when it is dropped through [`Step::done`].
+pub struct Step<'a> {
+    ui: &'a Ui,
+    name: String,
+    start: Instant,
+    ended: bool,
+}
+
+impl Ui {
+    pub fn new(verbose: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        Self { verbose, terminal, colour, bar: Mutex::new(None) }
+    }
+
+    /// A line of data on stdout.
+    pub fn data(&self, line: &str) {
+        self.quietly(|| {
+            // A closed pipe (`… | head`) is no fault.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        });
+    }
+
+    /// A remark on stderr.
+    pub fn note(&self, text: &str) {
+        self.err(text);
+    }
+
+    /// A warning on stderr.
+    pub fn warn(&self, text: &str) {
+        self.err(&format!("{} {text}", self.paint("33", "warning:")));
+    }
+
+    /// The command line of something that is run, for `--verbose`.
+    pub fn command(&self, line: &str) {
+        if self.verbose {
+            self.err(&format!("{} {line}", self.paint("2", "$")));
+        }
+    }
+
+    /// What a dry run would do: to stdout, since here it is the answer.
+    pub fn planned(&self, line: &str) {
+        self.data(line);
+    }
+
+    /// The final words of a failure.
+    pub fn failure(&self, sentence: &str, hint: Option<&str>) {
+        self.end_bar();
+        self.err(&format!("{} {sentence}", self.paint("1;31", "error:")));
+        if let Some(hint) = hint {
+            self.err(&format!("{} {hint}", self.paint("1;36", "hint:")));
+        }
+    }
+
+    /// Starts a step. One at a time: a step inside a step takes over the line.
+    pub fn step(&self, name: &str) -> Step<'_> {
+        if self.terminal {
+            let bar = ProgressBar::new_spinner();
+            let style = ProgressStyle::with_template("{spinner} {prefix} [{elapsed}] {wide_msg:.dim}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()).tick_strings(&["|", "/", "-", "\\", " "]));
+            bar.set_prefix(name.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            *self.lock() = Some(bar);
+        } else {
+            self.err(&format!("  .. {name}"));
+        }
+        Step { ui: self, name: name.to_owned(), start: Instant::now(), ended: false }
+    }
+
+    /// What the running step is at: shown beside the spinner, nowhere else.
+    pub fn progress(&self, text: &str) {
+        if let Some(bar) = self.lock().as_ref() {
+            bar.set_message(text.to_owned());
+        }
+    }
+
+    /// Rows as aligned columns on stdout, the first row the heading.
+    pub fn table(&self, rows: &[Vec<String>]) {
+        for line in columns(rows) {
+            self.data(&line);
+        }
+    }
+
+    /// Asks a yes-or-no question; without a terminal the answer is no.
+    pub fn ask(&self, question: &str) -> bool {
+        if !self.terminal || !std::io::stdin().is_terminal() {
+            return false;
+        }
+        self.quietly(|| {
+            let _ = write!(std::io::stderr(), "{question} [y/N] ");
+            let _ = std::io::stderr().flush();
+            let mut answer = String::new();
+            let read = std::io::stdin().read_line(&mut answer).is_ok();
+            read && matches!(answer.trim(), "y" | "Y" | "yes")
+        })
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn err(&self, line: &str) {
+        self.quietly(|| {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        });
+    }
+
+    /// Runs `f` with the spinner out of the way.
+    fn quietly<T>(&self, f: impl FnOnce() -> T) -> T {
+        let bar = self.lock().clone();
+        match bar {
+            Some(bar) => bar.suspend(f),
+            None => f(),
+        }
+    }
+
+    fn end_bar(&self) {
+        if let Some(bar) = self.lock().take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Step<'_> {
+    /// The step has ended well: one line with its time.
+    pub fn done(self, result: &str) {
+        let colon = if result.is_empty() { "" } else { ": " };
+        let text = format!("{}{colon}{result}", self.name);
+        self.finish(&text);
+    }
+
+    fn finish(mut self, text: &str) {
+        self.ended = true;
+        self.ui.end_bar();
+        self.ui.err(&format!("  {} {text} ({})", self.ui.paint("32", "ok"), seconds(self.start.elapsed())));
+    }
+}
+
+impl Drop for Step<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.ui.end_bar();
+            self.ui.err(&format!("  {} {} ({})", self.ui.paint("31", "--"), self.name, seconds(self.start.elapsed())));
+        }
+    }
+}
+
+/// A duration as a person reads it: `0.4 s`, `12 s`, `3 min 05 s`.
+pub fn seconds(d: Duration) -> String {
+    let s = d.as_secs_f64();
+    if s < 10.0 {
+        format!("{s:.1} s")
+    } else if s < 59.5 {
+        format!("{s:.0} s")
+    } else {
+        let s = s.round() as u64;
+        format!("{} min {:02} s", s / 60, s % 60)
+    }
+}
+
+/// Bytes as a person reads them, in powers of 1000 as disks are sold: `812 kB`, `4.2 GB`.
+pub fn bytes(n: u64) -> String {
+    let n = n as f64;
+    match n {
+        n if n < 1e3 => format!("{n} B"),
+        n if n < 1e6 => format!("{:.0} kB", n / 1e3),
+        n if n < 1e9 => format!("{:.1} MB", n / 1e6),
+        n => format!("{:.1} GB", n / 1e9),
+    }
+}
+
+fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> =
+        (0..count).map(|i| rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count()).max().unwrap_or(0)).collect();
+    rows.iter()
+        .map(|row| {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                line.push_str(&format!("{cell:<width$}  "));
+            }
+            line.trim_end().to_owned()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes() {
+        assert_eq!(seconds(Duration::from_millis(420)), "0.4 s");
+        assert_eq!(seconds(Duration::from_secs(12)), "12 s");
+        assert_eq!(seconds(Duration::from_secs(185)), "3 min 05 s");
+        assert_eq!(bytes(812_000), "812 kB");
+        assert_eq!(bytes(4_200_000_000), "4.2 GB");
+    }
+
+    #[test]
+    fn columns_align() {
+        let rows = vec![vec!["a".into(), "long".into()], vec!["bbb".into(), "c".into()]];
+        assert_eq!(columns(&rows), ["a    long", "bbb  c"]);
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Where we are: the repository that the command was called in, its settings, its own files.
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::error::{Failure, Kind};
+use crate::settings::Settings;
+
+/// The top-level paths that are this repository's and not the vendor's. With the flavours' own files
+/// ([`is_ours`]) they are what `fork` lays over a vendor tree.
+pub const OURS: &[&str] = &[
+    ".cargo", ".ci", "ARCHITECTURE.md", "CONTRIBUTING.md", "Cargo.lock", "Cargo.toml", "README.md", "ci", "xtask",
+];
+
+/// Folders of ours that a kernel build must not see: the packaging copies every Makefile, Kconfig and
+/// `*.sh` it finds into the headers package.
+pub const NOT_BUILT: &[&str] = &[".cargo", ".ci", "ci", "xtask"];
+
+/// A repository that holds the tool: a fork, or not yet one.
+#[derive(Debug)]
+pub struct Workspace {
+    pub root: Utf8PathBuf,
+    pub settings: Settings,
+}
+
+impl Workspace {
+    /// The nearest directory upwards from `start` whose `Cargo.toml` has the settings.
+    ///
+    /// # Errors
+    /// There is none; its settings are bad.
+    pub fn find(start: &Utf8Path) -> Result<Self> {
+        let start = start.canonicalize_utf8().with_context(|| format!("cannot find {start}"))?;
+        for dir in start.ancestors() {
+            let Ok(text) = std::fs::read_to_string(dir.join("Cargo.toml")) else { continue };
+            if text.contains("[workspace.metadata.fork") {
+                let settings = Settings::parse(&text).with_context(|| format!("{dir}/Cargo.toml"))?;
+                return Ok(Self { root: dir.to_owned(), settings });
+            }
+        }
+        fail!(Input, "{start} is in no fork repository"; "call it inside a clone, where Cargo.toml has `[workspace.metadata.fork]`");
+    }
+
+    /// As [`Workspace::find`], from the current directory.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn here() -> Result<Self> {
+        let dir = std::env::current_dir().context("there is no current directory")?;
+        let dir = Utf8PathBuf::try_from(dir)
+            .map_err(|e| anyhow::Error::from(e).context(Failure::new(Kind::Input, "the current directory's name is not UTF-8")))?;
+        Self::find(&dir)
+    }
+
+    /// Is `path` (relative to the root, `/` between) one of this repository's files?
+    pub fn is_ours(&self, path: &str) -> bool {
+        let top = path.split('/').next().unwrap_or(path);
+        OURS.contains(&top)
+            || self.settings.flavours.keys().any(|f| path == vars_path(f) || path == fragment_path(f))
+    }
+}
+
+/// Where a flavour's metadata stands, in Ubuntu's place and format.
+pub fn vars_path(flavour: &str) -> String {
+    format!("debian.master/control.d/vars.{flavour}")
+}
+
+/// Where a flavour's fragment stands, in Linux's place and format.
+pub fn fragment_path(flavour: &str) -> String {
+    format!("kernel/configs/{flavour}.config")
+}
