@@ -9,6 +9,7 @@ pub mod abi;
 pub mod config;
 pub mod error;
 pub mod tag;
+pub mod vars;
 pub mod version;
 
 pub use error::FormatError;
