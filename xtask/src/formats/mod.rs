@@ -8,6 +8,8 @@
 pub mod abi;
 pub mod config;
 pub mod error;
+mod makefile;
+pub mod rules_mk;
 pub mod tag;
 pub mod vars;
 pub mod version;
