@@ -6,7 +6,9 @@
 //! for: a reader here may refuse it, and must not panic, loop or allocate without bound.
 
 pub mod abi;
+pub mod changelog;
 pub mod config;
+pub mod date;
 pub mod error;
 mod makefile;
 pub mod rules_mk;
