@@ -8,6 +8,7 @@
 pub mod abi;
 pub mod changelog;
 pub mod config;
+pub mod control;
 pub mod date;
 pub mod error;
 mod makefile;
