@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+	.section .head, "ax"
+	.globl _start
+_start:
+	call	start_kernel
+0:	hlt
+	jmp	0b
+	.section .note.GNU-stack, "", @progbits
