@@ -138,7 +138,7 @@ fn read_name(clean: &str, from: usize, to: usize) -> Result<(String, usize), Mis
     let mut end = from;
     while end < to {
         let rest = &clean[end..to];
-        let plain = |c: char| c.is_ascii_alphanumeric() || "+.-_=".contains(c);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "+.-_=@".contains(c);
         if rest.starts_with("${") {
             end += rest.find('}').ok_or((end, "a `${` that is not closed"))? + 1;
         } else if rest.starts_with(plain) {
