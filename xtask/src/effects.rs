@@ -20,7 +20,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use command::{Did, Output, Run};
-pub use files::Scratch;
+pub use files::{free_bytes, Scratch};
 pub use objects::{repository, RefMove, Session};
 
 use crate::ui::Ui;
@@ -46,6 +46,11 @@ impl Effects {
     /// Where chroots, sources and other things that can be made again are kept.
     pub fn cache(&self) -> &Utf8Path {
         &self.cache
+    }
+
+    /// Is this a dry run? Only for loops that wait for a change to show its effect.
+    pub fn dry(&self) -> bool {
+        self.dry
     }
 
     /// Is a change at or below `path` to be left undone?

@@ -5,9 +5,13 @@
 pub mod error;
 
 pub mod arch;
+pub mod build;
+pub mod commands;
 pub mod effects;
 pub mod fork;
+pub mod flavour;
 pub mod formats;
+pub mod machine;
 pub mod settings;
 pub mod ui;
 pub mod workspace;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Failure, Kind};
-use crate::settings::Settings;
+use crate::settings::{Settings, TINY};
 
 /// The top-level paths that are this repository's and not the vendor's. With the flavours' own files
 /// ([`is_ours`]) they are what `fork` lays over a vendor tree.
@@ -50,6 +50,25 @@ impl Workspace {
         let dir = Utf8PathBuf::try_from(dir)
             .map_err(|e| anyhow::Error::from(e).context(Failure::new(Kind::Input, "the current directory's name is not UTF-8")))?;
         Self::find(&dir)
+    }
+
+    /// The flavour that is meant when none is named: the first that is built on one of the vendor's.
+    ///
+    /// # Errors
+    /// The settings have no flavour.
+    pub fn first_flavour(&self) -> Result<&str> {
+        let flavours = &self.settings.flavours;
+        let first = flavours.iter().find(|(_, f)| f.base != TINY).or_else(|| flavours.iter().next());
+        Ok(first.context("the settings have no flavour")?.0)
+    }
+
+    /// A directory beside the repository, where neither git nor the kernel's makefiles meet it.
+    ///
+    /// # Errors
+    /// The repository is the root directory.
+    pub fn sibling(&self, what: &str) -> Result<Utf8PathBuf> {
+        let (parent, name) = self.root.parent().zip(self.root.file_name()).context("the repository is the root directory")?;
+        Ok(parent.join(format!("{name}-{what}")))
     }
 
     /// Is `path` (relative to the root, `/` between) one of this repository's files?

@@ -131,6 +131,9 @@ impl<'a> Run<'a> {
     /// The line that does the same in a shell: directory, environment and quoting included.
     pub fn line(&self) -> String {
         let mut line = String::new();
+        if let Some(Ok(text)) = self.stdin.as_deref().filter(|b| b.len() < 4096).map(std::str::from_utf8) {
+            line.push_str(&format!("printf %s {} | ", quote(OsStr::new(text))));
+        }
         if let Some(dir) = self.command.get_current_dir() {
             if std::env::current_dir().ok().as_deref() != Some(dir) {
                 line.push_str(&format!("cd {} && ", quote(dir.as_os_str())));

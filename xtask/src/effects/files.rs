@@ -126,6 +126,27 @@ impl Effects {
         Ok(Did::Done)
     }
 
+    /// Puts the directory `from` in the place of the directory `to`; what was there ends up in `from`.
+    ///
+    /// # Errors
+    /// As `rename(2)`.
+    pub fn replace_dir(&self, from: impl AsRef<Utf8Path>, to: impl AsRef<Utf8Path>) -> Result<Did> {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        if self.planned(to) {
+            self.ui.planned(&format!("mv -T --exchange {} {}", quote(from.as_os_str()), quote(to.as_os_str())));
+            return Ok(Did::Planned);
+        }
+        if !to.exists() {
+            fs::create_dir_all(to).with_context(|| format!("cannot make {to}"))?;
+        }
+        // A scratch is its owner's alone; what is published is for everybody.
+        fs::set_permissions(from, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let cwd = rustix::fs::CWD;
+        rustix::fs::renameat_with(cwd, from.as_std_path(), cwd, to.as_std_path(), rustix::fs::RenameFlags::EXCHANGE)
+            .with_context(|| format!("cannot put {from} in the place of {to}"))?;
+        Ok(Did::Done)
+    }
+
     /// Removes a file or a whole directory; gone already is fine.
     ///
     /// # Errors

@@ -4,6 +4,9 @@
 //!
 //! Knows commits and trees; what is generated is `flavour/`'s business and comes in as files.
 
+pub mod branch;
+pub mod checkout;
 pub mod history;
+pub mod local;
 pub mod overlay;
 pub mod snapshot;

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Where a suite's packages come from: apt source lines for a set of architectures, and the keys that they
+//! are checked with.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::cmd;
+
+use crate::arch::Arch;
+use crate::effects::{Effects, Run, Scratch};
+use crate::error::Kind;
+use crate::settings::{Distribution, Settings};
+
+/// A suite's archive, ready for apt and mmdebstrap.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    pub suite: String,
+    /// One-line apt sources, each with its architectures.
+    pub sources: Vec<String>,
+    /// Trusted primary fingerprints, in order.
+    pub fingerprints: BTreeSet<String>,
+    keyring: Utf8PathBuf,
+}
+
+/// What this machine's own apt has: address and suite name (`bookworm-security`) of each source.
+type Own = Vec<(String, String)>;
+
+impl Archive {
+    /// The archive of `suite` for `archs`, from the settings and, where they leave it open, this machine.
+    ///
+    /// # Errors
+    /// An unknown suite; an address that neither has; a keyring that is not there.
+    pub fn of(fx: &Effects, settings: &Settings, suite: &str, archs: &[&Arch]) -> Result<Self> {
+        let (setting, distribution) = settings.suite(suite)?;
+        let keyring = Utf8PathBuf::from(&distribution.keyring);
+        if !keyring.is_file() {
+            fail!(Machine, "the keyring {keyring} is not on this machine, so nothing of {} can be trusted", setting.distribution;
+                "Debian and Ubuntu each have it in the package {}-keyring or {}-archive-keyring; elsewhere get the file from the \
+                 distribution and compare its fingerprints with the settings'", setting.distribution, setting.distribution);
+        }
+        let own = own(fx, &setting.distribution)?;
+        let sources = sources(distribution, &setting.distribution, suite, archs, own.as_ref())?;
+        let fingerprints = distribution.fingerprints.iter().map(|f| f.replace(' ', "").to_uppercase()).collect();
+        Ok(Self { suite: suite.to_owned(), sources, fingerprints, keyring })
+    }
+
+    /// A keyring with the trusted keys alone, in `scratch`; the file of the distribution may hold others.
+    ///
+    /// # Errors
+    /// gpg is missing; the file has none of the trusted keys.
+    pub fn keyring(&self, fx: &Effects, scratch: &Scratch) -> Result<Utf8PathBuf> {
+        let (out, home, from) = (scratch.join("trusted.gpg"), scratch.join("gnupg"), &self.keyring);
+        std::fs::create_dir_all(&home)?;
+        std::fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        let keys = &self.fingerprints;
+        let export = cmd!(fx.sh, "gpg --homedir {home} --batch --quiet --no-default-keyring --keyring {from} --export --output {out} {keys...}");
+        fx.read(Run::from(export).or(Kind::Machine, "gpg (package gnupg) picks the trusted keys out of the keyring file"))?;
+        if !out.is_file() {
+            fail!(Machine, "{from} has none of the keys that the settings trust"; "compare `gpg --show-keys {from}` with `fingerprints`");
+        }
+        Ok(out)
+    }
+}
+
+/// The sources of this machine's apt, if it runs that distribution.
+fn own(fx: &Effects, distribution: &str) -> Result<Option<Own>> {
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    if !release.lines().any(|l| l.trim_matches('"') == format!("ID={distribution}")) {
+        return Ok(None);
+    }
+    let format = "$(ORIGIN) $(REPO_URI) $(RELEASE)";
+    let listed = fx.read(cmd!(fx.sh, "apt-get indextargets --format {format} 'Created-By: Packages'"))?;
+    let mut own = Own::new();
+    for line in listed.text().lines() {
+        let mut words = line.split(' ');
+        let (Some(origin), Some(uri), Some(release)) = (words.next(), words.next(), words.next()) else { continue };
+        let pair = (uri.trim_end_matches('/').to_owned(), release.to_owned());
+        if origin.eq_ignore_ascii_case(distribution) && !own.contains(&pair) {
+            own.push(pair);
+        }
+    }
+    Ok(Some(own))
+}
+
+fn sources(d: &Distribution, name: &str, suite: &str, archs: &[&Arch], own: Option<&Own>) -> Result<Vec<String>> {
+    // The address for a suite name: the settings', else this machine's own for the same pocket, else its
+    // own for the suite itself.
+    let security = |release: &str| release.ends_with("-security");
+    let address = |release: &str, arch: &Arch| -> Option<String> {
+        if let (Some(ports), false) = (&d.ports, arch.in_archive) {
+            return Some(ports.clone());
+        }
+        if let (Some(address), true) = (&d.security, security(release)) {
+            return Some(address.clone());
+        }
+        d.archive.clone().or_else(|| {
+            let same = own?.iter().find(|(_, r)| security(r) == security(release));
+            same.map(|(uri, _)| uri.clone())
+        })
+    };
+    let mut sources = Vec::new();
+    for pocket in std::iter::once("").chain(d.pockets.iter().map(String::as_str)) {
+        let release = format!("{suite}{pocket}");
+        let mut by_address: Vec<(String, Vec<&str>)> = Vec::new();
+        for arch in archs {
+            let Some(address) = address(&release, arch) else {
+                if pocket.is_empty() {
+                    fail!(Input, "nobody says where {name}'s archive is"; "`archive = \"http://…\"` in [workspace.metadata.fork.distributions.{name}]");
+                }
+                continue; // this machine does without that pocket, and so does the chroot
+            };
+            match by_address.iter_mut().find(|(a, _)| *a == address) {
+                Some((_, archs)) => archs.push(arch.debian),
+                None => by_address.push((address, vec![arch.debian])),
+            }
+        }
+        for (address, archs) in by_address {
+            let components = d.components.join(" ");
+            sources.push(format!("deb [arch={}] {address} {release} {components}", archs.join(",")));
+        }
+    }
+    if let Some(bad) = sources.iter().find(|s| s.chars().any(char::is_control)) {
+        fail!(Input, "the settings make an apt source of more than one line: {bad:?}");
+    }
+    Ok(sources)
+}
+
+/// Writes `Dir`-style configuration for an apt that knows nothing of this machine but its network.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn private_apt(dir: &Utf8Path, sources: &[String], keyring: &Utf8Path, archs: &[&Arch]) -> Result<Utf8PathBuf> {
+    for sub in ["state/lists/partial", "cache/archives/partial", "etc/parts", "etc/trusted"] {
+        std::fs::create_dir_all(dir.join(sub))?;
+    }
+    std::fs::write(dir.join("state/status"), "")?;
+    std::fs::write(dir.join("etc/sources.list"), format!("{}\n", sources.join("\n")))?;
+    let mut conf = format!(
+        "Dir \"{dir}\";\nDir::State \"state\";\nDir::State::status \"{dir}/state/status\";\nDir::Cache \"cache\";\nDir::Etc \"etc\";\n\
+         Dir::Etc::sourcelist \"sources.list\";\nDir::Etc::sourceparts \"parts\";\nDir::Etc::preferencesparts \"parts\";\n\
+         Dir::Etc::parts \"parts\";\nDir::Etc::trusted \"{keyring}\";\nDir::Etc::trustedparts \"trusted\";\n\
+         APT::Sandbox::User \"\";\nAcquire::Languages \"none\";\nAcquire::Retries \"3\";\nAPT::Get::Assume-Yes \"true\";\n"
+    );
+    if let Some(first) = archs.first() {
+        conf.push_str(&format!("APT::Architecture \"{}\";\nAPT::Architectures {{ ", first.debian));
+        archs.iter().for_each(|a| conf.push_str(&format!("\"{}\"; ", a.debian)));
+        conf.push_str("};\n");
+    }
+    let file = dir.join("apt.conf");
+    std::fs::write(&file, conf)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::find;
+
+    fn ubuntu() -> Distribution {
+        Distribution {
+            archive: Some("http://archive.example/ubuntu".into()),
+            ports: Some("http://ports.example/ubuntu-ports".into()),
+            security: None,
+            components: vec!["main".into(), "universe".into()],
+            pockets: vec!["-updates".into(), "-security".into()],
+            keyring: String::new(),
+            fingerprints: vec![],
+        }
+    }
+
+    #[test]
+    fn archive_and_ports_each_have_their_architectures() {
+        let archs = [find("amd64").unwrap(), find("arm64").unwrap()];
+        let lines = sources(&ubuntu(), "ubuntu", "focal", &archs, None).unwrap();
+        assert_eq!(lines.len(), 6);
+        assert_eq!(lines[0], "deb [arch=amd64] http://archive.example/ubuntu focal main universe");
+        assert_eq!(lines[1], "deb [arch=arm64] http://ports.example/ubuntu-ports focal main universe");
+        assert_eq!(lines[5], "deb [arch=arm64] http://ports.example/ubuntu-ports focal-security main universe");
+    }
+
+    #[test]
+    fn an_address_left_out_is_the_machine_s_own() {
+        let debian = Distribution { archive: None, ports: None, ..ubuntu() };
+        let archs = [find("amd64").unwrap(), find("arm64").unwrap()];
+        let own = vec![("http://a.example".to_owned(), "bookworm".to_owned()), ("http://s.example".to_owned(), "bookworm-security".to_owned())];
+        let lines = sources(&debian, "debian", "trixie", &archs, Some(&own)).unwrap();
+        assert_eq!(lines[0], "deb [arch=amd64,arm64] http://a.example trixie main universe");
+        assert_eq!(lines[2], "deb [arch=amd64,arm64] http://s.example trixie-security main universe");
+        assert!(sources(&debian, "debian", "trixie", &archs, None).is_err());
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Chroots: rootless, with the build dependencies in them, kept as tar files named by what went in.
+//!
+//! Two forks that need the same chroot share it. A tar file is there whole or not at all, and its record
+//! (`.json`) is written before it, so whatever has a tar has a record.
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+use xshell::cmd;
+
+use super::archive::Archive;
+use crate::arch::Arch;
+use crate::effects::{free_bytes, Effects, Run};
+use crate::error::Kind;
+use crate::ui::bytes;
+
+/// Room that making one takes: the tree, its packages and the tar.
+const ROOM: u64 = 4_000_000_000;
+
+/// What a chroot is made from.
+pub struct Recipe<'a> {
+    pub archive: &'a Archive,
+    /// The chroot's own architecture first, then foreign ones.
+    pub archs: Vec<&'static Arch>,
+    /// Build dependencies to have in it, for `host`; empty for a bare one.
+    pub depends: String,
+    pub host: &'static Arch,
+}
+
+/// What is known of a chroot that is there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    pub key: String,
+    pub suite: String,
+    pub architectures: Vec<String>,
+    pub sources: Vec<String>,
+    pub fingerprints: Vec<String>,
+    pub build_depends: String,
+    pub mmdebstrap: String,
+}
+
+/// A chroot's tar file and record.
+pub struct Chroot {
+    pub tar: Utf8PathBuf,
+    pub record: Record,
+}
+
+/// Where chroots are kept.
+fn store(fx: &Effects) -> Utf8PathBuf {
+    fx.cache().join("chroots")
+}
+
+impl Recipe<'_> {
+    /// Names the content: the same recipe has the same key on every machine.
+    fn key(&self) -> Result<String> {
+        let text = format!(
+            "1\n{}\n{:?}\n{:?}\n{:?}\n{}\n{}\n",
+            self.archive.suite,
+            self.archs.iter().map(|a| a.debian).collect::<Vec<_>>(),
+            self.archive.sources,
+            self.archive.fingerprints,
+            self.depends,
+            self.host.debian,
+        );
+        let id = git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes())?;
+        Ok(id.to_string()[..12].to_owned())
+    }
+
+    /// What its tar file is called.
+    ///
+    /// # Errors
+    /// None that one would see.
+    pub fn name(&self) -> Result<String> {
+        let archs: Vec<&str> = self.archs.iter().map(|a| a.debian).collect();
+        Ok(format!("{}-{}-{}", self.archive.suite, archs.join("+"), self.key()?))
+    }
+
+    /// The chroot, if it has been made.
+    ///
+    /// # Errors
+    /// Its record cannot be read.
+    pub fn find(&self, fx: &Effects) -> Result<Option<Chroot>> {
+        let tar = store(fx).join(format!("{}.tar", self.name()?));
+        Ok(if tar.is_file() { Some(open(tar)?) } else { None })
+    }
+
+    /// Makes the chroot, or finds it made. `None` in a dry run that would have made it.
+    ///
+    /// # Errors
+    /// mmdebstrap fails, and says why; no room on the disk.
+    pub fn make(&self, fx: &Effects) -> Result<Option<Chroot>> {
+        if let Some(chroot) = self.find(fx)? {
+            return Ok(Some(chroot));
+        }
+        let dir = store(fx);
+        fx.create_dir(&dir)?;
+        let name = self.name()?;
+        let free = free_bytes(&dir)?;
+        if free < ROOM {
+            fail!(Machine, "a chroot takes {} while it is made, and {dir} has {} free", bytes(ROOM), bytes(free);
+                "`cargo xtask chroot remove` lists what could go; KERNEL_FORK_CACHE puts the cache elsewhere");
+        }
+        let step = fx.ui.step(&format!("make the chroot {name}"));
+        let scratch = fx.scratch("chroot", Some(&dir).filter(|d| d.is_dir()).map(Utf8PathBuf::as_path))?;
+        let keyring = self.archive.keyring(fx, &scratch)?;
+        let part = scratch.join("chroot.tar");
+        let cmd = self.mmdebstrap(fx, scratch.path(), &keyring, &part)?;
+        let watch = |line: &str| fx.ui.progress(line.trim_start_matches("I: "));
+        let hint = "its output says why; `cargo xtask quickstart` sets up what it needs on this machine";
+        fx.change(&dir, Run::from(cmd).or(Kind::Machine, hint).watch(watch))?;
+
+        let record = Record {
+            key: self.key()?,
+            suite: self.archive.suite.clone(),
+            architectures: self.archs.iter().map(|a| a.debian.to_owned()).collect(),
+            sources: self.archive.sources.clone(),
+            fingerprints: self.archive.fingerprints.iter().cloned().collect(),
+            build_depends: self.depends.clone(),
+            mmdebstrap: fx.read(cmd!(fx.sh, "mmdebstrap --version"))?.text(),
+        };
+        let tar = dir.join(format!("{name}.tar"));
+        fx.write(tar.with_extension("json"), serde_json::to_string_pretty(&record)?)?;
+        fx.rename(&part, &tar)?;
+        step.done("");
+        Ok(tar.is_file().then_some(Chroot { tar, record }))
+    }
+
+    fn mmdebstrap<'s>(&self, fx: &'s Effects, scratch: &Utf8Path, keyring: &Utf8Path, out: &Utf8Path) -> Result<xshell::Cmd<'s>> {
+        let (suite, archs) = (&self.archive.suite, self.archs.iter().map(|a| a.debian).collect::<Vec<_>>().join(","));
+        // `--keyring FILE` alone replaces only one of apt's two places for keys: the directory of the
+        // machine's other keys would still count. An empty directory takes its place.
+        let nothing = scratch.join("no-other-keys");
+        std::fs::create_dir_all(&nothing)?;
+        let mut hooks: Vec<String> = Vec::new();
+        if !self.depends.is_empty() {
+            let stanza = scratch.join("depends.dsc");
+            std::fs::write(&stanza, build_depends_stanza(&self.depends))?;
+            // mmdebstrap hands hooks to a shell: they are constant but for our own scratch path.
+            hooks.push(format!("--customize-hook=upload {stanza} /depends.dsc"));
+            let foreign = if self.archs[0] == self.host { String::new() } else { format!("--host-architecture {} ", self.host.debian) };
+            hooks.push(format!(
+                "--customize-hook=chroot \"$1\" apt-get --yes --no-install-recommends {foreign}build-dep /depends.dsc"
+            ));
+            hooks.push("--customize-hook=rm \"$1/depends.dsc\"".to_owned());
+        }
+        let sources = &self.archive.sources;
+        let tmp = scratch.to_owned();
+        let options = [
+            "--aptopt=Acquire::Languages \"none\"",
+            "--aptopt=Acquire::Retries \"3\"",
+            // The tar is written whole or not at all: dpkg need not sync each file on the way.
+            "--dpkgopt=force-unsafe-io",
+        ];
+        Ok(cmd!(
+            fx.sh,
+            "mmdebstrap --mode=unshare --variant=buildd --format=tar --architectures={archs}
+             --keyring={keyring} --keyring={nothing} {options...} {hooks...} {suite} {out} {sources...}"
+        )
+        .env("TMPDIR", tmp))
+    }
+}
+
+/// A paragraph in the shape of a `.dsc`, as far as `apt-get build-dep` reads it.
+pub fn build_depends_stanza(depends: &str) -> String {
+    format!(
+        "Format: 1.0\nSource: build-depends\nBinary: build-depends\nArchitecture: any\nVersion: 1\n\
+         Maintainer: nobody <nobody@localhost>\nBuild-Depends: {depends}\n"
+    )
+}
+
+fn open(tar: Utf8PathBuf) -> Result<Chroot> {
+    let text = std::fs::read_to_string(tar.with_extension("json")).with_context(|| format!("{tar} has no record"))?;
+    Ok(Chroot { record: serde_json::from_str(&text).with_context(|| format!("the record of {tar} cannot be read"))?, tar })
+}
+
+/// All chroots that are there, by name.
+///
+/// # Errors
+/// One of them has no record.
+pub fn all(fx: &Effects) -> Result<Vec<Chroot>> {
+    let Ok(entries) = store(fx).read_dir_utf8() else { return Ok(Vec::new()) };
+    let mut tars: Vec<Utf8PathBuf> =
+        entries.flatten().map(|e| e.into_path()).filter(|p| p.extension() == Some("tar")).collect();
+    tars.sort();
+    tars.into_iter().map(open).collect()
+}
+
+impl Chroot {
+    /// Its name, as `chroot list` shows it.
+    pub fn name(&self) -> &str {
+        self.tar.file_stem().unwrap_or_default()
+    }
+
+    /// Removes it; the tar first, so that no tar is without a record.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self, fx: &Effects) -> Result<()> {
+        fx.remove(&self.tar)?;
+        fx.remove(self.tar.with_extension("json"))?;
+        Ok(())
+    }
+}

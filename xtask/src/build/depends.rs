@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Build dependencies, looked at before anything is made: which ones the suite cannot satisfy, why, and
+//! what mends it.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use camino::Utf8Path;
+use xshell::cmd;
+
+use super::archive::{private_apt, Archive};
+use super::chroot::build_depends_stanza;
+use crate::arch::Arch;
+use crate::effects::{Effects, Run};
+use crate::error::Kind;
+use crate::formats::control::Relations;
+
+/// Every component that a distribution of this kind may have, to look where a missing package went.
+const COMPONENTS: &[&str] = &["main", "universe", "restricted", "multiverse", "contrib", "non-free"];
+
+/// Asks apt, with indexes of the suite alone, whether `depends` can be installed to build for `host`.
+///
+/// # Errors
+/// It cannot ([`Kind::Input`]): each dependency in the way, with the reason and the setting that mends it.
+/// The archive cannot be reached ([`Kind::Network`]).
+pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Arch, depends: &str) -> Result<()> {
+    let step = fx.ui.step(&format!("check the build dependencies against {}", archive.suite));
+    let scratch = fx.scratch("depends", None)?;
+    let keyring = archive.keyring(fx, &scratch)?;
+    let conf = private_apt(&scratch.join("apt"), &archive.sources, &keyring, archs)?;
+    let stanza = scratch.join("depends.dsc");
+    std::fs::write(&stanza, build_depends_stanza(depends))?;
+    update(fx, &conf)?;
+    let foreign: &[&str] = if archs[0] == host { &[] } else { &["--host-architecture", host.debian] };
+    let simulate = cmd!(fx.sh, "apt-get --simulate --no-install-recommends {foreign...} build-dep {stanza}").env("APT_CONFIG", &conf);
+    let mut said = Vec::new();
+    let answer = fx.read(Run::from(simulate).any_status().watch(|line| said.push(line.to_owned())))?;
+    if answer.status.success() {
+        step.done("");
+        return Ok(());
+    }
+    drop(step);
+    let reasons = reasons(fx, archive, &keyring, &scratch.join("wide"), &conf, host, depends)?;
+    let text = if reasons.is_empty() { said.into_iter().filter(|l| !l.is_empty()).collect() } else { reasons };
+    fail!(Input, "{} cannot satisfy the build dependencies:\n  {}", archive.suite, text.join("\n  ");
+        "the settings named above are in [workspace.metadata.fork] of Cargo.toml");
+}
+
+fn update(fx: &Effects, conf: &Utf8Path) -> Result<()> {
+    let update = cmd!(fx.sh, "apt-get --quiet update").env("APT_CONFIG", conf);
+    let hint = "is the archive of the settings right, and can this machine reach it?";
+    fx.read(Run::from(update).or(Kind::Network, hint).watch(|line| fx.ui.progress(line)))?;
+    Ok(())
+}
+
+/// One line for each dependency that no package of the suite can satisfy.
+fn reasons(fx: &Effects, archive: &Archive, keyring: &Utf8Path, wide: &Utf8Path, conf: &Utf8Path, host: &Arch, depends: &str) -> Result<Vec<String>> {
+    let here = names(fx, conf)?;
+    let missing: Vec<String> = Relations::parse(depends)?
+        .entries
+        .iter()
+        .map(|e| e.alternatives.iter().map(|a| a.name.clone()).collect::<Vec<_>>())
+        .filter(|names| !names.iter().any(|n| here.contains(n)))
+        .map(|names| names.join(" | "))
+        .collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut reasons = Vec::new();
+    let elsewhere = elsewhere(fx, archive, keyring, wide, host);
+    for name in missing {
+        let first = name.split(" | ").next().unwrap_or(&name);
+        reasons.push(if virtual_here(fx, conf, first)? {
+            continue;
+        } else if let Some(component) = elsewhere.iter().find(|(_, names)| names.contains(first)).map(|(c, _)| c) {
+            format!("{name}: it is in the component {component}, which is not enabled; add it to `components`")
+        } else {
+            let suite = &archive.suite;
+            format!("{name}: {suite} has no such package (gone or renamed); `substitute = {{ {first} = \"NEW-NAME\" }}` in suites.{suite}, \"\" to drop it")
+        });
+    }
+    Ok(reasons)
+}
+
+/// The package names that an apt knows.
+fn names(fx: &Effects, conf: &Utf8Path) -> Result<BTreeSet<String>> {
+    let listed = fx.read(cmd!(fx.sh, "apt-cache pkgnames").env("APT_CONFIG", conf))?;
+    Ok(listed.text().lines().map(str::to_owned).collect())
+}
+
+fn virtual_here(fx: &Effects, conf: &Utf8Path, name: &str) -> Result<bool> {
+    let shown = fx.read(Run::from(cmd!(fx.sh, "apt-cache showpkg {name}").env("APT_CONFIG", conf)).any_status())?.text();
+    Ok(shown.rsplit_once("Reverse Provides:").is_some_and(|(_, p)| !p.trim().is_empty()))
+}
+
+/// What the components that are not enabled have. Best effort: it only makes a message better.
+fn elsewhere(fx: &Effects, archive: &Archive, keyring: &Utf8Path, dir: &Utf8Path, host: &Arch) -> Vec<(String, BTreeSet<String>)> {
+    let mut found = Vec::new();
+    for component in COMPONENTS {
+        let sources: Vec<String> = archive
+            .sources
+            .iter()
+            .take(1)
+            .filter(|s| !s.split(' ').any(|w| w == *component))
+            .filter_map(|s| {
+                let mut words = s.split(' ').take(4);
+                Some(format!("{} {} {} {} {component}", words.next()?, words.next()?, words.next()?, words.next()?))
+            })
+            .collect();
+        let known = private_apt(&dir.join(component), &sources, keyring, &[host])
+            .and_then(|conf| update(fx, &conf).and_then(|()| names(fx, &conf)));
+        if let Ok(names) = known {
+            found.push(((*component).to_owned(), names));
+        }
+    }
+    found
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `metadata.json`: what a package set was made from, and the command that makes it again.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use camino::Utf8Path;
+use serde::{Deserialize, Serialize};
+
+/// The record beside the packages. Fields are only ever added.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Metadata {
+    /// Names everything that the packages follow from; the same inputs need not be built again.
+    pub inputs: String,
+    pub tag: String,
+    pub commit: String,
+    pub version: String,
+    pub flavour: String,
+    pub architecture: String,
+    pub mode: String,
+    pub suite: String,
+    pub chroot: String,
+    /// Programs that had a part in it, with their versions.
+    pub tools: BTreeMap<String, String>,
+    /// Variables given to `debian/rules`.
+    pub variables: Vec<String>,
+    /// Build dependencies that were replaced or left out, each with what for.
+    pub substituted: BTreeMap<String, String>,
+    /// Symbols set from the build's compiler in its copy of the annotations, where that is not the series' own.
+    pub from_compiler: BTreeMap<String, String>,
+    /// Size in bytes of each file.
+    pub files: BTreeMap<String, u64>,
+    pub seconds: u64,
+    pub reproduce: String,
+}
+
+/// The file's name.
+pub const FILE: &str = "metadata.json";
+
+/// The record of a directory, if it has one and all the files that it names.
+pub fn read(dir: &Utf8Path) -> Option<Metadata> {
+    let text = std::fs::read_to_string(dir.join(FILE)).ok()?;
+    let metadata: Metadata = serde_json::from_str(&text).ok()?;
+    let whole = metadata.files.iter().all(|(name, size)| std::fs::metadata(dir.join(name)).is_ok_and(|m| m.len() == *size));
+    whole.then_some(metadata)
+}
+
+/// The text of a record.
+///
+/// # Errors
+/// None that one would see.
+pub fn text(metadata: &Metadata) -> Result<String> {
+    Ok(serde_json::to_string_pretty(metadata)? + "\n")
+}

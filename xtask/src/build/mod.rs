@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From a commit of the fork to packages: a tree out of git objects, a chroot with the build dependencies in
+//! it, and sbuild between them.
+//!
+//! Nothing of the tree is executed on this machine itself, only in the chroot.
+
+pub mod archive;
+pub mod chroot;
+pub mod depends;
+pub mod metadata;
+pub mod mode;
+pub mod sbuild;
+pub mod source;
+pub mod tree;

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The ways to build, and all that they differ in: which chroot, which architectures sbuild is told, what is
+//! added to the build dependencies and to the make variables.
+
+use std::fmt;
+
+use anyhow::Result;
+
+use crate::arch::{self, Arch};
+
+/// A way to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// In a chroot of this machine's own architecture.
+    Native,
+    /// With a cross compiler, in a chroot of this machine's architecture that has the other as a foreign one.
+    Cross,
+    /// In a chroot of the other architecture, whose programs run under qemu-user.
+    Emulated,
+}
+
+impl Mode {
+    /// Checks what was asked for against the two architectures; without a wish, native where they agree
+    /// and emulated where not.
+    ///
+    /// # Errors
+    /// The wish makes no sense here.
+    pub fn choose(native: bool, cross: bool, emulated: bool, host: &'static Arch) -> Result<Self> {
+        let same = arch::build()? == host;
+        match (native, cross, emulated) {
+            (true, _, _) if !same => {
+                fail!(Input, "this machine is not {}, so nothing can be built natively for it", host.debian; "--cross or --emulated")
+            }
+            (_, true, _) | (_, _, true) if same => {
+                fail!(Input, "this machine is {} itself", host.debian; "--native")
+            }
+            (_, true, _) => Ok(Mode::Cross),
+            (_, _, true) => Ok(Mode::Emulated),
+            _ if same => Ok(Mode::Native),
+            _ => Ok(Mode::Emulated),
+        }
+    }
+
+    /// The chroot's architectures, its own first.
+    ///
+    /// # Errors
+    /// This machine's architecture is not known.
+    pub fn chroot_archs(self, host: &'static Arch) -> Result<Vec<&'static Arch>> {
+        Ok(match self {
+            Mode::Native | Mode::Emulated => vec![host],
+            Mode::Cross => vec![arch::build()?, host],
+        })
+    }
+
+    /// Build dependencies that the mode itself has.
+    pub fn depends(self, host: &Arch) -> Vec<String> {
+        match self {
+            Mode::Native | Mode::Emulated => Vec::new(),
+            Mode::Cross => vec![format!("crossbuild-essential-{}:native", host.debian)],
+        }
+    }
+
+    /// Make variables for `debian/rules`.
+    pub fn variables(self, host: &Arch) -> Vec<String> {
+        match self {
+            Mode::Native | Mode::Emulated => Vec::new(),
+            Mode::Cross => vec![
+                // Programs that the build makes for itself get the host architecture and run under
+                // qemu-user: so the ones in linux-headers are right, and libssl-dev and libelf-dev may be
+                // the host architecture's, as unmarked Build-Depends have it.
+                format!("HOSTCC={}-gcc", host.triplet),
+                // Ubuntu's rules point dpkg-shlibdeps at the cross libc package when they cross-build,
+                // and the dependencies then name that one's version.
+                "shlibdeps_opts=".to_owned(),
+            ],
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Native => "native",
+            Mode::Cross => "cross",
+            Mode::Emulated => "emulated",
+        })
+    }
+}

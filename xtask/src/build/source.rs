@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A source package for sbuild out of a build tree, without running anything of the tree.
+//!
+//! Ubuntu's `debian/control` is made by `debian/rules clean`, which only the chroot may run. So the build's
+//! copy gets a stand-in with the build dependencies; the real one replaces it as the first thing that
+//! happens in the chroot.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::cmd;
+
+use super::mode::Mode;
+use crate::arch::Arch;
+use crate::effects::Effects;
+use crate::formats::changelog;
+use crate::formats::control::{self, Control, Relations, Substitute};
+use crate::settings::Suite;
+
+/// The makefile that stands in for `debian/rules` in the build's copy.
+pub const RULES: &str = "debian/fork.mk";
+
+/// Build dependencies that only these parts of Ubuntu's packaging need; the parts are off (see
+/// [`variables`]), and some of them a cross chroot could not install.
+const ONLY_FOR_PARTS_LEFT_OUT: &[&str] = &[
+    "autoconf", "automake", "bindgen", "clang", "curl", "default-jdk-headless", "dkms", "java-common", "libaudit-dev",
+    "libcap-dev", "libdw-dev", "libiberty-dev", "liblzma-dev", "libnewt-dev", "libnuma-dev", "libpci-dev", "libtool",
+    "libtraceevent-dev", "libtracefs-dev", "libudev-dev", "libunwind8-dev", "makedumpfile", "uuid-dev",
+];
+
+/// What there is to know about a tree's source package.
+pub struct Source {
+    pub name: String,
+    pub version: String,
+    /// The Build-Depends that the chroot is to have.
+    pub depends: String,
+    /// What was replaced (by what) or left out (by nothing).
+    pub substituted: BTreeMap<String, String>,
+}
+
+/// Reads the packaging's folder `dir` in `tree` as text.
+///
+/// # Errors
+/// Files are missing or cannot be read.
+pub fn read(tree: &Utf8Path, dir: &str, ubuntu: bool, suite: &Suite, mode: Mode, host: &Arch) -> Result<Source> {
+    let path = tree.join(dir).join("changelog");
+    let header = changelog::top(&fs::read_to_string(&path).with_context(|| format!("the tree has no {dir}/changelog"))?)?.header;
+    let stub = tree.join(dir).join("control.stub.in");
+    let stub = fs::read_to_string(&stub).with_context(|| format!("the tree has no {dir}/control.stub.in"))?;
+    let mut mapping: BTreeMap<String, String> = suite.substitute.clone();
+    if ubuntu {
+        mapping.extend(ONLY_FOR_PARTS_LEFT_OUT.iter().map(|p| ((*p).to_owned(), String::new())));
+    }
+    let more = fs::read_to_string(tree.join(dir).join("control.d/build-depends")).unwrap_or_default();
+    let (depends, substituted) = build_depends(&stub, &more, &mapping, host)?;
+    let mut depends = vec![depends];
+    if ubuntu {
+        // Its rules run python3 and count on something else to bring it.
+        depends.push("python3:any".to_owned());
+    }
+    depends.extend(mode.depends(host));
+    Ok(Source { name: header.source, version: header.version.as_str().to_owned(), depends: depends.join(", "), substituted })
+}
+
+/// Variables for `debian/rules` that make it build one flavour and nothing that needs a network.
+pub fn variables(flavour: &str, ubuntu: bool) -> Vec<String> {
+    let mut variables = vec![format!("flavours={flavour}"), "do_tools=false".to_owned(), "skipdbg=true".to_owned()];
+    if ubuntu {
+        let off = [
+            "do_zfs", "do_dkms_wireguard", "do_dkms_nvidia", "do_dkms_nvidia_server", "do_dkms_vbox", "do_doc_package",
+            "do_source_package", "do_libc_dev_package",
+        ];
+        variables.extend(off.iter().map(|v| format!("{v}=false")));
+        variables.push("disable_d_i=true".to_owned());
+    }
+    variables
+}
+
+/// Prepares `tree` (a build's copy) and packs it. Returns the `.dsc`.
+///
+/// # Errors
+/// dpkg-source fails; no room on the disk.
+pub fn pack(fx: &Effects, tree: &Utf8Path, dir: &str, source: &Source) -> Result<Utf8PathBuf> {
+    let debian = tree.join("debian");
+    fs::copy(tree.join(dir).join("changelog"), debian.join("changelog"))?;
+    fs::write(debian.join("control"), stand_in(source))?;
+    fs::write(tree.join(RULES), RULES_TEXT)?;
+    let parent = tree.parent().context("a build tree has a parent")?;
+    let name = tree.file_name().context("a build tree has a name")?;
+    // Format 1.0 takes a version with a revision from a tree alone; the fastest compression, since the
+    // result is unpacked once and thrown away.
+    let pack = cmd!(fx.sh, "dpkg-source --format=1.0 -sn -Zgzip -z1 --build {name}").env("LC_ALL", "C");
+    let _in_parent = fx.sh.push_dir(parent.as_std_path());
+    fx.read(pack)?;
+    let version = source.version.split_once(':').map_or(source.version.as_str(), |(_, v)| v);
+    Ok(parent.join(format!("{}_{version}.dsc", source.name)))
+}
+
+fn stand_in(source: &Source) -> String {
+    // Both kinds of package: sbuild builds what it finds here, and the common headers are arch:all.
+    format!(
+        "Source: {name}\nSection: kernel\nPriority: optional\nMaintainer: nobody <nobody@localhost>\nStandards-Version: 4.6.2\n\
+         Rules-Requires-Root: no\nBuild-Depends: {depends}\n\n\
+         Package: {name}-stand-in\nArchitecture: any\nDescription: stands in until the chroot has made debian/control\n\n\
+         Package: {name}-stand-in-common\nArchitecture: all\nDescription: stands in until the chroot has made debian/control\n",
+        name = source.name,
+        depends = source.depends,
+    )
+}
+
+const RULES_TEXT: &str = "\
+#!/usr/bin/make -f
+include debian/rules
+# Of the arch:all packages the common headers alone belong to a flavour's set; the vendor's own recipe
+# would add empty linux-source and linux-doc packages.
+ifneq ($(filter-out false,$(do_common_headers_indep)),)
+binary-indep: binary-headers
+\t@:
+endif
+";
+
+/// The Build-Depends of a control stub's first paragraph for `host`, with packages replaced, and what was.
+/// `more`: further lines of the field, which a tree with the bundled packaging may have.
+fn build_depends(stub: &str, more: &str, mapping: &BTreeMap<String, String>, host: &Arch) -> Result<(String, BTreeMap<String, String>)> {
+    let control = Control::parse(stub)?;
+    let first = control.paragraphs().next().context("there is no paragraph")?;
+    let asked = first.get("Build-Depends").context("there is no Build-Depends")?;
+    let asked = format!("{},\n{more}", asked.trim_end().trim_end_matches(','));
+    let changes: Vec<(&str, Substitute)> = mapping
+        .iter()
+        .map(|(name, by)| (name.as_str(), if by.is_empty() { Substitute::Drop } else { Substitute::Name(by.clone()) }))
+        .collect();
+    let made = control::substitute(&asked, &changes)?;
+    let mut relations = Relations::parse(&made.text)?;
+    for entry in &mut relations.entries {
+        entry.alternatives.retain(|a| a.applies(host.debian, &[]));
+        entry.alternatives.iter_mut().for_each(|a| {
+            a.architectures.clear();
+            a.profiles.clear();
+        });
+    }
+    relations.entries.retain(|e| !e.alternatives.is_empty());
+    let changed = made.changed.into_iter().map(|name| (mapping.get(&name).cloned().unwrap_or_default(), name)).map(|(by, name)| (name, by));
+    Ok((relations.to_string(), changed.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn build_dependencies_are_read_as_text() {
+        let stub = "Source: SRCPKGNAME\nBuild-Depends:\n debhelper (>= 9),\n dh-systemd,\n curl <!stage1>,\n lz4 [amd64],\n \
+                    libssl-dev <!stage1>,\nPackage-List: x\n\nPackage: y\n";
+        let mapping = BTreeMap::from([("dh-systemd".into(), "debhelper".into()), ("curl".into(), String::new())]);
+        let (depends, changed) = build_depends(stub, " bc:native,\n", &mapping, crate::arch::find("arm64").unwrap()).unwrap();
+        assert_eq!(depends, "debhelper (>= 9), debhelper, libssl-dev, bc:native");
+        assert_eq!(changed, BTreeMap::from([("dh-systemd".into(), "debhelper".into()), ("curl".into(), String::new())]));
+    }
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask build [ARCH]`: packages of one flavour out of the commit that is checked out.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::cmd;
+
+use crate::arch::{self, Arch};
+use crate::build::archive::Archive;
+use crate::build::chroot::Recipe;
+use crate::build::metadata::{self, Metadata};
+use crate::build::mode::Mode;
+use crate::build::{depends, sbuild, source, tree};
+use crate::effects::{free_bytes, repository, Did, Effects, Run};
+use crate::flavour::packaging::Packaging;
+use crate::fork::history::History;
+use crate::formats::version::Version;
+use crate::ui::bytes;
+use crate::workspace::Workspace;
+
+/// The tree, its source package, the unpacked chroot with the tree again, and the objects.
+const ROOM: u64 = 9_000_000_000;
+
+/// Build the packages of one flavour
+#[derive(Debug, clap::Args, Clone, Default)]
+pub struct Args {
+    /// Architecture of the packages [default: the settings' `architecture`]
+    pub arch: Option<String>,
+    /// In a chroot of this machine's own architecture
+    #[arg(long, group = "mode")]
+    pub native: bool,
+    /// With a cross compiler
+    #[arg(long, group = "mode")]
+    pub cross: bool,
+    /// In a chroot of the other architecture, under qemu-user
+    #[arg(long, group = "mode")]
+    pub emulated: bool,
+    /// Which flavour [default: the first that is built on one of the vendor's]
+    #[arg(long)]
+    pub flavour: Option<String>,
+    /// How many compilers at once [default: as many as there are processors]
+    #[arg(long, short)]
+    pub jobs: Option<usize>,
+    /// Where the packages go [default: beside the repository]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<Utf8PathBuf>,
+    /// Build in this suite's chroot [default: the settings' `series`]
+    #[arg(long)]
+    pub suite: Option<String>,
+    /// Build again even where the same packages are there
+    #[arg(long)]
+    pub again: bool,
+}
+
+/// What is to be built, decided before anything happens.
+struct Plan<'a> {
+    workspace: &'a Workspace,
+    history: History,
+    packaging: Packaging,
+    flavour: String,
+    host: &'static Arch,
+    mode: Mode,
+    suite: String,
+    jobs: usize,
+    out: Utf8PathBuf,
+    version: Version,
+}
+
+/// # Errors
+/// See the README, "When it breaks".
+pub fn run(fx: &Effects, args: Args) -> Result<()> {
+    let workspace = Workspace::here()?;
+    build(fx, &workspace, &args)?;
+    Ok(())
+}
+
+/// Builds, or finds built, and reports. Returns the directory of the packages.
+///
+/// # Errors
+/// See the README, "When it breaks".
+pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8PathBuf> {
+    let plan = plan(workspace, args)?;
+    let ubuntu = plan.packaging != Packaging::Bundled;
+    let archs = plan.mode.chroot_archs(plan.host)?;
+    let archive = Archive::of(fx, &workspace.settings, &plan.suite, &archs)?;
+    let (suite, _) = workspace.settings.suite(&plan.suite)?;
+    uncommitted(fx, workspace)?;
+
+    let scratch = fx.scratch("build", None)?;
+    let free = free_bytes(scratch.path())?;
+    if free < ROOM {
+        fail!(Machine, "a build takes up to {} and {} has {} free", bytes(ROOM), fx.cache(), bytes(free);
+            "KERNEL_FORK_CACHE puts it on another disk");
+    }
+    let start = Instant::now();
+    let step = fx.ui.step(&format!("write out the tree of {:.12}", plan.history.tip));
+    let copy = scratch.join("linux");
+    tree::export(fx, &workspace.root, plan.history.tip, &copy)?;
+    let source = source::read(&copy, plan.packaging.dir(), ubuntu, suite, plan.mode, plan.host)?;
+    step.done("");
+
+    let recipe = Recipe { archive: &archive, archs: archs.clone(), depends: source.depends.clone(), host: plan.host };
+    let mut variables = source::variables(&plan.flavour, ubuntu);
+    variables.extend(plan.mode.variables(plan.host));
+    let inputs = inputs(&plan, &recipe.name()?, &variables)?;
+    if let Some(old) = metadata::read(&plan.out).filter(|m| m.inputs == inputs && !args.again) {
+        fx.ui.note(&format!("The same packages were built before, in {} s: {}", old.seconds, plan.out));
+        report(fx, &plan.out)?;
+        return Ok(plan.out);
+    }
+    if recipe.find(fx)?.is_none() {
+        depends::check(fx, &archive, &archs, plan.host, &source.depends)?;
+    }
+    let Some(chroot) = recipe.make(fx)? else { return planned(fx, &plan, &recipe.name()?, &variables) };
+    for (name, by) in &source.substituted {
+        fx.ui.note(&if by.is_empty() { format!("     left out: build dependency {name}") } else { format!("     {name} is {by} in {}", plan.suite) });
+    }
+
+    let step = fx.ui.step("pack the source");
+    let dsc = source::pack(fx, &copy, plan.packaging.dir(), &source)?;
+    step.done("");
+
+    let parent = plan.out.parent().context("the output directory has a parent")?;
+    fx.create_dir(parent)?;
+    let fresh = fx.scratch("packages", Some(parent).filter(|p| p.is_dir()))?;
+    let log = fresh.join("build.log");
+    let step = fx.ui.step(&format!("build {} {} ({})", plan.flavour, plan.version.as_str(), plan.mode));
+    let job = sbuild::Job {
+        dsc: &dsc,
+        chroot: &chroot.tar,
+        build: archs[0],
+        host: plan.host,
+        suite: &plan.suite,
+        variables: &variables,
+        jobs: plan.jobs,
+    };
+    if sbuild::run(fx, &job, scratch.path(), fresh.path(), &log).map_err(|e| keep_log(fx, &plan.out, &log, e))? == Did::Planned {
+        return Ok(plan.out);
+    }
+    step.done("");
+    complete(&plan, fresh.path())?;
+
+    let metadata = Metadata {
+        inputs,
+        tag: plan.history.root.tag.name().to_owned(),
+        commit: plan.history.tip.to_string(),
+        version: plan.version.as_str().to_owned(),
+        flavour: plan.flavour.clone(),
+        architecture: plan.host.debian.to_owned(),
+        mode: plan.mode.to_string(),
+        suite: plan.suite.clone(),
+        chroot: chroot.name().to_owned(),
+        tools: tools(fx, &plan)?,
+        variables,
+        substituted: source.substituted,
+        from_compiler: BTreeMap::new(),
+        files: sizes(fresh.path())?,
+        seconds: start.elapsed().as_secs(),
+        reproduce: format!(
+            "git checkout {} && cargo xtask build {} --{} --flavour {} --suite {}",
+            plan.history.tip, plan.host.debian, plan.mode, plan.flavour, plan.suite
+        ),
+    };
+    fx.write(fresh.join(metadata::FILE), metadata::text(&metadata)?)?;
+    fx.replace_dir(fresh.path(), &plan.out)?;
+    report(fx, &plan.out)?;
+    Ok(plan.out)
+}
+
+fn plan<'a>(workspace: &'a Workspace, args: &Args) -> Result<Plan<'a>> {
+    let settings = &workspace.settings;
+    let host = arch::find(args.arch.as_deref().unwrap_or(&settings.architecture))?;
+    let mode = Mode::choose(args.native, args.cross, args.emulated, host)?;
+    let flavour = match &args.flavour {
+        Some(f) => f.clone(),
+        None => workspace.first_flavour()?.to_owned(),
+    };
+    settings.flavour(&flavour)?;
+    let suite = args.suite.clone().unwrap_or_else(|| settings.series.clone());
+    settings.suite(&suite)?;
+
+    let repo = repository(&workspace.root)?;
+    let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
+    let history = History::read(&repo, head.id())?;
+    if history.generated.is_empty() {
+        fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
+    }
+    let packaging = Packaging::of(&repo, head.tree_id())?;
+    let changelog = crate::flavour::packaging::required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;
+    let version = crate::formats::changelog::top(&changelog)?.header.version;
+    let vars = crate::flavour::packaging::required(&repo, head.tree_id(), &crate::workspace::vars_path(&flavour))?;
+    let vars = crate::formats::vars::Vars::parse(&vars)?;
+    if !vars.architectures().any(|a| a == host.debian) {
+        fail!(Input, "flavour `{flavour}` is not for {}", host.debian;
+            "`arch` in {} says what it is for", crate::workspace::vars_path(&flavour));
+    }
+    let name = format!("{flavour}-{}-{mode}", host.debian);
+    let out = match &args.out {
+        Some(out) => Utf8PathBuf::try_from(std::path::absolute(out)?)?,
+        None => workspace.sibling("packages")?.join(version.as_str()).join(name),
+    };
+    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    Ok(Plan { workspace, history, packaging, flavour, host, mode, suite, jobs, out, version })
+}
+
+/// Names everything that the packages follow from.
+fn inputs(plan: &Plan, chroot: &str, variables: &[String]) -> Result<String> {
+    let text = format!("1 {} {} {} {} {chroot} {variables:?}", plan.history.tip, plan.flavour, plan.host.debian, plan.mode);
+    Ok(git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes())?.to_string())
+}
+
+/// What is not committed is not built, and whoever edits a file and builds wants to know.
+fn uncommitted(fx: &Effects, workspace: &Workspace) -> Result<()> {
+    let status = fx.read(fx.git(&workspace.root).args(["status", "--porcelain", "--untracked-files=no"]))?.text();
+    if let Some(first) = status.lines().next() {
+        fx.ui.warn(&format!("the build takes the last commit; changes such as `{}` are not in it", first.trim()));
+    }
+    Ok(())
+}
+
+/// The rest of a dry run, where there is no chroot yet to build in.
+fn planned(fx: &Effects, plan: &Plan, chroot: &str, variables: &[String]) -> Result<Utf8PathBuf> {
+    fx.ui.planned(&format!(
+        "sbuild --chroot-mode=unshare --chroot={chroot}.tar --host={} '--debbuildopt=-Rmake -f {} {}' …",
+        plan.host.debian,
+        source::RULES,
+        variables.join(" ")
+    ));
+    Ok(plan.out.clone())
+}
+
+/// A failed build's log stays, beside where the packages would have been.
+fn keep_log(fx: &Effects, out: &Utf8Path, log: &Utf8Path, error: anyhow::Error) -> anyhow::Error {
+    let kept = Utf8PathBuf::from(format!("{out}.failed.log"));
+    match fx.rename(log, &kept) {
+        Ok(_) => error.context(format!("the build failed; its log is {kept}")),
+        Err(_) => error,
+    }
+}
+
+/// A build is done when its set can be installed: image, modules, headers and the headers they share.
+fn complete(plan: &Plan, dir: &Utf8Path) -> Result<()> {
+    let abi = plan.version.abi()?.uname();
+    let debs = sbuild::packages(dir)?;
+    let has = |start: &str| debs.iter().any(|d| d.file_name().is_some_and(|n| n.starts_with(&format!("{start}_"))));
+    let kernel = format!("{abi}-{}", plan.flavour);
+    let mut missing = Vec::new();
+    if !has(&format!("linux-image-unsigned-{kernel}")) && !has(&format!("linux-image-{kernel}")) {
+        missing.push(format!("linux-image-unsigned-{kernel}"));
+    }
+    let common = debs.iter().any(|d| d.file_name().is_some_and(|n| n.contains(&format!("headers-{abi}_"))));
+    if !common {
+        missing.push(format!("linux-headers-{abi}"));
+    }
+    missing.extend(["modules", "headers", "buildinfo"].iter().map(|p| format!("linux-{p}-{kernel}")).filter(|p| !has(p)));
+    if !missing.is_empty() {
+        fail!(Build, "the build ended well and made no {}", missing.join(", "); "the log is {dir}/build.log");
+    }
+    Ok(())
+}
+
+fn tools(fx: &Effects, plan: &Plan) -> Result<BTreeMap<String, String>> {
+    let mut tools = BTreeMap::new();
+    let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
+    tools.insert("sbuild".to_owned(), first(fx.read(cmd!(fx.sh, "sbuild --version"))?.text()));
+    tools.insert("mmdebstrap".to_owned(), first(fx.read(cmd!(fx.sh, "mmdebstrap --version"))?.text()));
+    if arch::build()? != plan.host {
+        let qemu = format!("qemu-{}-static", plan.host.qemu);
+        if let Ok(version) = fx.read(Run::from(cmd!(fx.sh, "{qemu} --version"))) {
+            tools.insert("qemu".to_owned(), first(version.text()));
+        }
+    }
+    Ok(tools)
+}
+
+fn sizes(dir: &Utf8Path) -> Result<BTreeMap<String, u64>> {
+    let mut sizes = BTreeMap::new();
+    for entry in dir.read_dir_utf8()? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            sizes.insert(entry.file_name().to_owned(), entry.metadata()?.len());
+        }
+    }
+    Ok(sizes)
+}
+
+fn report(fx: &Effects, dir: &Utf8Path) -> Result<()> {
+    let mut rows = vec![["PACKAGE", "SIZE"].map(str::to_owned).to_vec()];
+    for deb in sbuild::packages(dir)? {
+        rows.push(vec![deb.file_name().unwrap_or_default().to_owned(), bytes(std::fs::metadata(&deb)?.len())]);
+    }
+    fx.ui.table(&rows);
+    fx.ui.note(&format!("in {dir}"));
+    Ok(())
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask fork TAG`: the clone of this repository becomes a fork of the vendor's kernel at a tag.
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::effects::{self, free_bytes, repository, Did, Effects, RefMove};
+use crate::flavour::generate::{self, Inputs};
+use crate::fork::{branch, overlay, snapshot};
+use crate::formats::tag::Tag;
+use crate::settings;
+use crate::ui::bytes;
+use crate::workspace::Workspace;
+
+/// A checked-out kernel with its objects; the check is made before anything is fetched.
+const ROOM: u64 = 3_000_000_000;
+
+/// Fork the vendor's kernel at a tag
+///
+/// Fetches the one tag without its history, lays this repository's files over it as the first commit,
+/// generates the flavours, and checks the new branch out. The branch you are on stays as it is.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The vendor's tag, such as Ubuntu-5.4.0-200.220
+    pub tag: String,
+    /// Fetch from here and keep it in the settings [default: the settings' `url`]
+    #[arg(long)]
+    pub url: Option<String>,
+    /// Name of the new branch [default: such as 5.4-tickless]
+    #[arg(long)]
+    pub branch: Option<String>,
+    /// Make the fork in this new directory
+    #[arg(long, value_name = "DIR")]
+    pub into: Option<Utf8PathBuf>,
+    /// The suite that the kernel is built in [default: the settings' `series`]
+    #[arg(long)]
+    pub series: Option<String>,
+}
+
+/// # Errors
+/// See the README, "When it breaks".
+pub fn run(fx: &Effects, args: Args) -> Result<()> {
+    fork_from(fx, &Workspace::here()?, &args)
+}
+
+/// Forks with the files of the repository `here`.
+///
+/// # Errors
+/// See the README, "When it breaks".
+pub fn fork_from(fx: &Effects, here: &Workspace, args: &Args) -> Result<()> {
+    let tag = Tag::parse(&args.tag)?;
+    if let Some(series) = &args.series {
+        here.settings.suite(series)?;
+    }
+    let target = args.into.as_deref().unwrap_or(&here.root);
+    let free = free_bytes(target)?;
+    if free < ROOM {
+        fail!(Machine, "a fork needs {} and {target} has {} free", bytes(ROOM), bytes(free);
+            "`--into DIR` puts it on another disk");
+    }
+    match &args.into {
+        None => fork(fx, here, &tag, args),
+        Some(dir) => into(fx, here, dir, &tag, args),
+    }
+}
+
+/// Makes the fork in a clone beside the target and moves it there when it is whole.
+fn into(fx: &Effects, here: &Workspace, dir: &Utf8Path, tag: &Tag, args: &Args) -> Result<()> {
+    if dir.exists() {
+        fail!(Input, "{dir} is there already"; "`--into` takes the name of a new directory");
+    }
+    let parent = match dir.parent() {
+        Some(p) if !p.as_str().is_empty() => p,
+        _ => Utf8Path::new("."),
+    };
+    let scratch = fx.scratch("fork", Some(parent))?;
+    let clone = scratch.join("clone");
+    let from = &here.root;
+    // The clone's remote is where newer versions of the workflow come from; the lab adds its own.
+    let cmd = fx.git(from).args(["clone", "--quiet", "--no-checkout", "--origin", "workflow", "--", from.as_str(), clone.as_str()]);
+    fx.read(cmd)?;
+    let workspace = Workspace { root: clone.clone(), settings: here.settings.clone() };
+    fork(fx, &workspace, tag, args)?;
+    fx.rename(&clone, dir)?;
+    fx.ui.note(&format!("The fork is in {dir}."));
+    Ok(())
+}
+
+fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<()> {
+    let repo = repository(&workspace.root)?;
+    let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
+    let who = branch::identity(&repo)?;
+    let name = match &args.branch {
+        Some(name) => name.clone(),
+        None => format!("{}-{}", tag.major_minor(), workspace.first_flavour()?),
+    };
+    let refname = format!("refs/heads/{name}");
+    if !git2::Reference::is_valid_name(&refname) {
+        fail!(Input, "`{name}` is no name for a branch");
+    }
+    if repo.find_reference(&refname).is_ok() {
+        fail!(Repository, "there is a branch {name} already"; "`--branch NAME` makes another; `git switch {name}` goes to it");
+    }
+    clean(fx, workspace)?;
+
+    let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
+    let fetched = snapshot::fetch(fx, url, tag)?;
+    let version = fx.session(&repo, |session| {
+        fetched.lend(session)?;
+        let root = fetched.record(session)?;
+
+        let step = fx.ui.step("lay this repository's files over the vendor's tree");
+        let tree = overlay::ours_over(session, workspace, &head.tree()?, fetched.tree)?;
+        let cargo = workspace_file(&repo, &head, "Cargo.toml")?;
+        let series = args.series.as_deref().unwrap_or(&workspace.settings.series);
+        let cargo = settings::with(&cargo, &[("tag", tag.name()), ("url", url), ("series", series)])?;
+        let tree = overlay::lay(session, tree, &vec![("Cargo.toml".to_owned(), cargo.into_bytes(), false)])?;
+        let message = format!("Workflow for the fork of {}\n\nThe tool, its settings, the flavours' fragments and metadata.\n", tag.name());
+        let lab = session.commit(&who, &who, &message, tree, &[root])?;
+        step.done("");
+
+        let made = generate::generate(fx, session.repo, &Inputs { tag, time: fetched.time, tree })?;
+        let maintainer = &workspace.settings.maintainer;
+        let tip = branch::generated(session, maintainer, tag, fetched.time, made.version.as_str(), lab, &made.files)?;
+
+        let step = fx.ui.step("store the objects");
+        fetched.import(session)?;
+        session.publish(&[RefMove { name: &refname, old: None, new: tip, why: &format!("fork: {}", tag.name()) }])?;
+        step.done(&format!("{name} at {tip:.12}"));
+        Ok(made.version)
+    })?;
+
+    let step = fx.ui.step(&format!("check out {name}"));
+    let checkout = fx.git(&workspace.root).args(["checkout", "--quiet", &name, "--"]);
+    if fx.change(&workspace.root, checkout)? == Did::Done {
+        step.done("");
+    }
+    fx.ui.note(&format!("\n{name} is {}. Next: cargo xtask build {}", version.as_str(), workspace.settings.architecture));
+    Ok(())
+}
+
+fn workspace_file(repo: &git2::Repository, commit: &git2::Commit, path: &str) -> Result<String> {
+    let entry = commit.tree()?.get_path(path.as_ref()).with_context(|| format!("{path} is not committed"))?;
+    Ok(String::from_utf8(repo.find_blob(entry.id())?.content().to_vec())?)
+}
+
+/// The checkout at the end would meet uncommitted changes, and what is not committed is not in the fork.
+fn clean(fx: &Effects, workspace: &Workspace) -> Result<()> {
+    if effects::repository(&workspace.root)?.index()?.is_empty() {
+        return Ok(()); // a clone without a checkout
+    }
+    let status = fx.read(fx.git(&workspace.root).args(["status", "--porcelain", "--untracked-files=no"]))?;
+    if !status.stdout.is_empty() {
+        let text = status.text();
+        fail!(Repository, "the work tree has uncommitted changes ({})", text.lines().next().unwrap_or("").trim();
+            "commit them, or put them away with `git stash`");
+    }
+    Ok(())
+}

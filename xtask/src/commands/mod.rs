@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One file per subcommand: its arguments, its steps in order, its report.
+
+pub mod build;
+mod chroot;
+mod fork;
+mod quickstart;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::effects::Effects;
+
+/// A kernel fork that carries its own workflow.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+pub struct Cli {
+    /// Say what would be done, with commands that can be pasted, and change nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+    /// Show every command that is run
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Build(build::Args),
+    Chroot(chroot::Args),
+    Fork(fork::Args),
+    Quickstart(quickstart::Args),
+}
+
+impl Command {
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    /// Whatever goes wrong in it.
+    pub fn run(self, fx: &Effects) -> Result<()> {
+        match self {
+            Command::Build(args) => build::run(fx, args),
+            Command::Chroot(args) => chroot::run(fx, args),
+            Command::Fork(args) => fork::run(fx, args),
+            Command::Quickstart(args) => quickstart::run(fx, args),
+        }
+    }
+}

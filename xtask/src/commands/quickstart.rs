@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask quickstart`: from a fresh machine to packages of a real kernel, in one command.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{build, fork};
+use crate::arch;
+use crate::effects::{repository, Effects};
+use crate::fork::history::History;
+use crate::fork::local::{self, Local};
+use crate::machine;
+use crate::ui::seconds;
+use crate::workspace::Workspace;
+
+/// The flavour that compiles in minutes.
+const FLAVOUR: &str = "slim";
+
+/// From a fresh machine to packages of a real kernel
+///
+/// Prepares the machine (asking before anything is done as root), takes the Linux source of the machine's
+/// own archive, makes a fork of it, and cross-builds the `slim` tickless flavour for arm64.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Do not ask before changing this machine
+    #[arg(long)]
+    pub yes: bool,
+    /// A miniature tree in place of Linux: the same path in a minute
+    #[arg(long)]
+    pub mini: bool,
+    /// Where the fork goes [default: beside this repository]
+    #[arg(value_name = "DIR")]
+    pub dir: Option<Utf8PathBuf>,
+}
+
+/// # Errors
+/// See the README, "When it breaks".
+pub fn run(fx: &Effects, args: Args) -> Result<()> {
+    let start = Instant::now();
+    let here = Workspace::here()?;
+    let host = arch::find(&here.settings.architecture)?;
+    let extra: &[&str] = if args.mini { &["python3-kconfiglib"] } else { &["linux-source"] };
+    machine::prepare(fx, host, extra, args.yes)?;
+    let series = codename()?;
+    here.settings.suite(&series)?;
+
+    let kind = if args.mini { "mini" } else { "quickstart" };
+    let dir = match &args.dir {
+        Some(dir) => dir.clone(),
+        None => here.sibling(kind)?,
+    };
+    if !dir.exists() {
+        let local = if args.mini { local::miniature(fx, &here.root, "HEAD")? } else { local::linux_source(fx)? };
+        let Some(local) = local else {
+            fx.ui.planned(&format!("cargo xtask fork TAG --into {dir}"));
+            return Ok(fx.ui.planned(&format!("cd {dir} && cargo xtask build {} --flavour {FLAVOUR}", host.debian)));
+        };
+        make_fork(fx, &here, &local, &dir, &series)?;
+        if !dir.exists() {
+            return Ok(fx.ui.planned(&format!("cd {dir} && cargo xtask build {} --flavour {FLAVOUR}", host.debian)));
+        }
+    }
+    let workspace = Workspace::find(&dir)?;
+    let repo = repository(&workspace.root)?;
+    let tip = repo.head().and_then(|h| h.peel_to_commit()).with_context(|| format!("{dir} has no commit"))?.id();
+    let history = History::read(&repo, tip)?;
+    fx.ui.note(&format!("  {dir} is a fork of {}", history.root.tag.name()));
+
+    let same = arch::build()? == host;
+    let request = build::Args { cross: !same, native: same, flavour: Some(FLAVOUR.to_owned()), ..build::Args::default() };
+    let out = build::build(fx, &workspace, &request)?;
+    fx.ui.note(&format!("\nDone in {}. What one does next:", seconds(start.elapsed())));
+    next(fx, &dir, &out);
+    Ok(())
+}
+
+fn make_fork(fx: &Effects, here: &Workspace, local: &Local, dir: &Utf8Path, series: &str) -> Result<()> {
+    let request = fork::Args {
+        tag: local.tag.name().to_owned(),
+        url: Some(local.url()),
+        branch: None,
+        into: Some(dir.to_owned()),
+        series: Some(series.to_owned()),
+    };
+    fork::fork_from(fx, here, &request)
+}
+
+fn next(fx: &Effects, dir: &Utf8Path, out: &Utf8Path) {
+    fx.ui.note(&format!("  ls {out}                      # the packages and how they were made"));
+    fx.ui.note(&format!("  cd {dir} && cargo xtask build --emulated --flavour {FLAVOUR}"));
+    fx.ui.note("  cargo xtask fork Ubuntu-5.4.0-200.220     # the lab's own kernel, from the vendor");
+}
+
+/// The suite that this machine runs.
+fn codename() -> Result<String> {
+    let text = std::fs::read_to_string("/etc/os-release").context("this machine has no /etc/os-release")?;
+    let name = text.lines().find_map(|l| l.strip_prefix("VERSION_CODENAME=")).unwrap_or("").trim_matches('"');
+    Ok(name.to_owned())
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The generated commit for a tree without packaging: the bundled packaging, with the flavours in it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use git2::{ObjectType, Oid, Repository};
+
+use super::generate::{self, Inputs, Made, Target};
+use super::kconfig::Kconfig;
+use crate::effects::Effects;
+use crate::formats::abi::Suffix;
+use crate::formats::config::Config;
+use crate::formats::tag::{Tag, TagKind};
+use crate::formats::version::Version;
+use crate::settings::Settings;
+
+/// Where the bundled packaging stands in this repository.
+const SOURCE: &str = "xtask/packaging";
+
+pub(super) fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs, settings: &Settings, targets: &[Target]) -> Result<Made> {
+    let version = version(inputs.tag)?.with_suffix(&Suffix::parse(&settings.suffix)?);
+    let mut files = BTreeMap::new();
+    let packaging = repo.find_tree(inputs.tree)?.get_path(SOURCE.as_ref()).with_context(|| format!("{SOURCE} is not in the tree"))?;
+    collect(repo, packaging.id(), "", &mut files)?;
+
+    for target in targets {
+        let path = format!("debian.master/rules.d/{}.mk", target.arch.debian);
+        let Some((rules, _)) = files.get_mut(&path) else {
+            fail!(Input, "the bundled packaging does not know {}", target.arch.debian; "add xtask/packaging/{path}");
+        };
+        rules.extend_from_slice(format!("flavours += {}\n", target.flavour).as_bytes());
+    }
+    for (path, config) in configs(fx, repo, inputs.tree, targets)? {
+        files.insert(path, (config.to_text().into_bytes(), false));
+    }
+    let changelog = generate::entry("", settings, inputs, "linux", &settings.series, &version)?;
+    files.insert("debian.master/changelog".to_owned(), (changelog.into_bytes(), false));
+    let files = files.into_iter().map(|(path, (bytes, executable))| (path, bytes, executable)).collect();
+    Ok(Made { files, version })
+}
+
+/// The configuration of every target, without what Kconfig asks of the compiler: that is the build's.
+fn configs(fx: &Effects, repo: &Repository, tree: Oid, targets: &[Target]) -> Result<Vec<(String, Config)>> {
+    let mut configs = Vec::new();
+    for target in targets {
+        let step = fx.ui.step(&format!("resolve the configuration of {} for {}", target.flavour, target.arch.debian));
+        let kconfig = Kconfig::new(fx, repo, tree, target.arch, None)?;
+        let resolved = generate::resolve_target(&kconfig, target, &kconfig.target("defconfig")?)?;
+        let mut config = Config::default();
+        for (symbol, value) in resolved.iter().filter(|(symbol, _)| !kconfig.probed.contains(*symbol)) {
+            config.set(symbol, value.clone())?;
+        }
+        configs.push((format!("debian.master/config/{}/config.flavour.{}", target.arch.debian, target.flavour), config));
+        step.done("");
+    }
+    Ok(configs)
+}
+
+/// The bundled packaging's version for a tag: ABI number and upload number are put behind the vendor's
+/// version as Ubuntu has them, `6.1.192-2` becoming `6.1.192-2.1`.
+fn version(tag: &Tag) -> Result<Version> {
+    let vendor = tag.version();
+    let upstream = vendor.upstream();
+    let abi = match tag.kind() {
+        TagKind::Debian => vendor.revision().and_then(|r| r.split(|c: char| !c.is_ascii_digit()).next()).filter(|r| !r.is_empty()),
+        _ => None,
+    };
+    Ok(Version::parse(&format!("{upstream}-{}.1", abi.unwrap_or("1")))?)
+}
+
+fn collect(repo: &Repository, tree: Oid, at: &str, files: &mut BTreeMap<String, (Vec<u8>, bool)>) -> Result<()> {
+    for entry in repo.find_tree(tree)?.iter() {
+        let path = format!("{at}{}", entry.name().context("a file name of the packaging is not UTF-8")?);
+        match entry.kind() {
+            Some(ObjectType::Tree) => collect(repo, entry.id(), &format!("{path}/"), files)?,
+            _ => {
+                let bytes = repo.find_blob(entry.id())?.content().to_vec();
+                files.insert(path, (bytes, entry.filemode() == 0o100_755));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Running the kernel's own Kconfig on a tree that nobody has vouched for.
+//!
+//! Only what Kconfig reads is written out (about 2,000 of 66,000 files), and `make` runs in a bubblewrap
+//! sandbox: no network, no home directories, everything read-only but its own directory.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use git2::{ObjectType, Oid, Repository};
+use xshell::cmd;
+
+use super::probes;
+use crate::arch::{self, Arch};
+use crate::effects::{Effects, Run, Scratch};
+use crate::error::Kind;
+use crate::formats::config::Config;
+
+/// A tree's Kconfig, ready to resolve configurations of one architecture.
+pub struct Kconfig<'a> {
+    fx: &'a Effects,
+    scratch: Scratch,
+    arch: &'static Arch,
+    /// Symbols probed from the toolchain.
+    pub probed: BTreeSet<String>,
+    /// Every symbol that is defined for this architecture.
+    pub defined: BTreeSet<String>,
+}
+
+impl<'a> Kconfig<'a> {
+    /// Writes out what Kconfig needs of `tree`. `recorded`: the vendor's values for probed symbols.
+    ///
+    /// # Errors
+    /// The tree cannot be read; no room on the disk.
+    pub fn new(fx: &'a Effects, repo: &Repository, tree: Oid, arch: &'static Arch, recorded: Option<&Config>) -> Result<Self> {
+        let scratch = fx.scratch("kconfig", None)?;
+        let mut this = Self { fx, scratch, arch, probed: BTreeSet::new(), defined: BTreeSet::new() };
+        this.write_out(repo, tree, "", recorded)?;
+        Ok(this)
+    }
+
+    /// `make olddefconfig` of `config`: every symbol that it leaves open gets its default.
+    ///
+    /// # Errors
+    /// Kconfig fails.
+    pub fn olddefconfig(&self, config: &str) -> Result<Config> {
+        fs::write(self.file(".config"), config)?;
+        self.make("olddefconfig")?;
+        self.config()
+    }
+
+    /// `make TARGET` (`tinyconfig`, `defconfig`) and the `.config` that it leaves.
+    ///
+    /// # Errors
+    /// Kconfig fails.
+    pub fn target(&self, target: &str) -> Result<String> {
+        self.make(target)?;
+        fs::read_to_string(self.file(".config")).context("Kconfig wrote no .config")
+    }
+
+    fn config(&self) -> Result<Config> {
+        Ok(Config::parse_lenient(&fs::read_to_string(self.file(".config")).context("Kconfig wrote no .config")?))
+    }
+
+    fn file(&self, name: &str) -> Utf8PathBuf {
+        self.scratch.join(name)
+    }
+
+    fn make(&self, target: &str) -> Result<()> {
+        let (dir, kernel) = (self.scratch.path(), self.arch.kernel);
+        let cross = if arch::build()? == self.arch { String::new() } else { format!("{}-", self.arch.triplet) };
+        let sandbox = sandbox(dir);
+        let sh = &self.fx.sh;
+        let make = cmd!(sh, "bwrap {sandbox...} make --silent --no-print-directory ARCH={kernel} CROSS_COMPILE={cross} {target}");
+        let hint = "Kconfig runs on this machine in bubblewrap and needs make, flex, bison and a compiler for the \
+                    architecture; `cargo xtask quickstart` installs them";
+        self.fx.read(Run::from(make).or(Kind::Machine, hint))?;
+        Ok(())
+    }
+
+    fn write_out(&mut self, repo: &Repository, tree: Oid, at: &str, recorded: Option<&Config>) -> Result<()> {
+        for entry in repo.find_tree(tree)?.iter() {
+            let Ok(name) = entry.name() else { continue };
+            let path = format!("{at}{name}");
+            match entry.kind() {
+                Some(ObjectType::Tree) if self.may_hold(&path) => {
+                    self.write_out(repo, entry.id(), &format!("{path}/"), recorded)?;
+                }
+                Some(ObjectType::Blob) if needed(&path) => {
+                    let blob = repo.find_blob(entry.id())?;
+                    self.write_one(&path, blob.content(), entry.filemode(), recorded)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn write_one(&mut self, path: &str, content: &[u8], mode: i32, recorded: Option<&Config>) -> Result<()> {
+        let to = self.scratch.join(path);
+        fs::create_dir_all(to.parent().context("a file has a directory")?)?;
+        if mode == 0o120_000 {
+            // A link in an untrusted tree: inside the sandbox it can lead nowhere that matters.
+            let target = String::from_utf8_lossy(content).into_owned();
+            return Ok(std::os::unix::fs::symlink(target, to)?);
+        }
+        if is_kconfig(path) {
+            let text = String::from_utf8_lossy(content);
+            let (text, probed) = probes::pin(&text, recorded);
+            self.probed.extend(probed);
+            self.defined.extend(probes::defined(&text).map(str::to_owned));
+            return Ok(fs::write(to, text)?);
+        }
+        fs::write(&to, content)?;
+        if mode == 0o100_755 {
+            fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        }
+        Ok(())
+    }
+
+    /// Other architectures' folders and documentation only cost time, and their symbols are not ours.
+    fn may_hold(&self, path: &str) -> bool {
+        match path.strip_prefix("arch/") {
+            // x86's Kconfig reads a file of um's.
+            Some(rest) => [self.arch.srcarch, "um"].contains(&rest.split('/').next().unwrap_or(rest)),
+            None => !["Documentation", "tools", "xtask", "LICENSES"].contains(&path),
+        }
+    }
+}
+
+fn is_kconfig(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with("Kconfig")) && !path.starts_with("scripts/kconfig/tests")
+}
+
+fn needed(path: &str) -> bool {
+    let arch_file = path.starts_with("arch/") && (path.contains("/configs/") || path.rsplit('/').next().is_some_and(|n| n.starts_with("Makefile")));
+    is_kconfig(path)
+        || arch_file
+        || path.starts_with("scripts/") && !path.starts_with("scripts/kconfig/tests")
+        || path.starts_with("kernel/configs/")
+        || path == "Makefile"
+}
+
+/// bubblewrap's arguments: one writable directory, nothing else.
+fn sandbox(dir: &Utf8Path) -> Vec<String> {
+    let mut args: Vec<&str> = vec!["--die-with-parent", "--unshare-all", "--new-session", "--clearenv"];
+    args.extend(["--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C"]);
+    args.extend(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]);
+    let mut args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+    for home in ["/root", "/home"] {
+        if Utf8Path::new(home).is_dir() {
+            args.extend(["--tmpfs".to_owned(), home.to_owned()]);
+        }
+    }
+    let dir = dir.as_str();
+    args.extend(["--bind", dir, dir, "--chdir", dir, "--"].map(str::to_owned));
+    args
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What a flavour is: from its metadata, its fragment and the vendor's tree to the files of the generated
+//! commit. The same inputs give the same bytes, whoever runs it, whenever, with whatever compiler.
+
+pub mod bundled;
+pub mod generate;
+pub mod kconfig;
+pub mod packaging;
+pub mod probes;
+pub mod resolve;
+pub mod ubuntu;

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From base and fragment to a configuration, as Kconfig itself sees it.
+
+use anyhow::Result;
+
+use super::kconfig::Kconfig;
+use crate::formats::config::{Config, Value};
+
+/// Resolves `base` with `fragment` on top and makes sure that Kconfig took every symbol of it.
+///
+/// # Errors
+/// A symbol of the fragment does not exist (the nearest names are given), or Kconfig gave it another value.
+pub fn resolve(kconfig: &Kconfig, flavour: &str, base: &str, fragment: &Config) -> Result<Config> {
+    if let Some((unknown, _)) = fragment.iter().find(|(s, v)| !kconfig.defined.contains(*s) && v.as_str() != "n") {
+        let near = nearest(unknown, kconfig.defined.iter().map(String::as_str));
+        fail!(Input, "flavour `{flavour}` asks for CONFIG_{unknown}, which this kernel does not have"; "near it: {}", near.join(", "));
+    }
+    let resolved = kconfig.olddefconfig(&format!("{base}\n{}", fragment.to_text()))?;
+    let refused: Vec<String> = fragment
+        .iter()
+        .filter(|(symbol, asked)| resolved.get(symbol).unwrap_or(&Value::no()) != *asked)
+        .map(|(symbol, asked)| {
+            let got = resolved.get(symbol).map_or("absent", Value::as_str);
+            format!("CONFIG_{symbol}={} is {got}", asked.as_str())
+        })
+        .collect();
+    if !refused.is_empty() {
+        fail!(Input, "Kconfig refused what flavour `{flavour}` asks for: {}", refused.join("; ");
+            "something that it depends on is off, or another symbol selects it: its `depends on` in the tree says what");
+    }
+    Ok(resolved)
+}
+
+/// The three known names that are nearest to `name`.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut scored: Vec<(usize, &str)> = known.map(|k| (distance(name, k), k)).collect();
+    scored.sort_unstable();
+    scored.into_iter().take(3).map(|(_, k)| k).collect()
+}
+
+/// Levenshtein distance in bytes; names are ASCII.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let change = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_names_are_near() {
+        let known = ["NO_HZ_FULL", "NO_HZ_IDLE", "HZ", "SMP"];
+        assert_eq!(nearest("NOHZ_FULL", known.into_iter())[0], "NO_HZ_FULL");
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+}

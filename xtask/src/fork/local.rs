@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A vendor repository made on this machine, out of a source tree that did not come through git: the
+//! archive's `linux-source` package, or the miniature tree.
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::cmd;
+
+use crate::effects::{free_bytes, Did, Effects, Run};
+use crate::formats::tag::Tag;
+use crate::ui::bytes;
+
+/// A local vendor repository and the one tag in it.
+pub struct Local {
+    pub dir: Utf8PathBuf,
+    pub tag: Tag,
+}
+
+impl Local {
+    /// The address for `git fetch`.
+    pub fn url(&self) -> String {
+        format!("file://{}", self.dir)
+    }
+}
+
+/// The unpacked tree and twice its objects.
+const ROOM: u64 = 4_000_000_000;
+
+/// The real Linux source of the machine's own archive: package `linux-source`, which has to be installed.
+/// `None` in a dry run that would have made the repository.
+///
+/// # Errors
+/// The package is not there; no room on the disk.
+pub fn linux_source(fx: &Effects) -> Result<Option<Local>> {
+    let (tar, version) = installed(fx)?;
+    let tag = Tag::parse(&format!("debian/{}", version.replace('~', "_").replace(':', "%")))?;
+    let made = Local { dir: place(fx, &tag), tag };
+    if made.dir.is_dir() {
+        return Ok(Some(made));
+    }
+    let free = free_bytes(&made.dir)?;
+    if free < ROOM {
+        fail!(Machine, "unpacking {tar} takes {} and {} has {} free", bytes(ROOM), fx.cache(), bytes(free);
+            "KERNEL_FORK_CACHE puts it on another disk");
+    }
+    let step = fx.ui.step(&format!("unpack {}", tar.file_name().unwrap_or_default()));
+    let scratch = fx.scratch("source", None)?;
+    let tree = scratch.join("tree");
+    std::fs::create_dir(&tree)?;
+    fx.read(cmd!(fx.sh, "tar --extract --file {tar} --directory {tree} --strip-components=1 --no-same-owner"))?;
+    step.done("");
+    let did = import(fx, &tree, &made)?;
+    Ok((did == Did::Done).then_some(made))
+}
+
+/// The miniature tree of this repository, as it stands in `commit`.
+///
+/// # Errors
+/// The commit has none.
+pub fn miniature(fx: &Effects, repository: &Utf8Path, commit: &str) -> Result<Option<Local>> {
+    let tree = fx.read(fx.git(repository).args(["rev-parse", "--verify", &format!("{commit}:xtask/mini")]))?.text();
+    let tag = Tag::parse("v6.1.42")?;
+    let dir = fx.cache().join("sources").join(format!("mini-{tree}.git"));
+    let made = Local { dir, tag };
+    if made.dir.is_dir() {
+        return Ok(Some(made));
+    }
+    let scratch = fx.scratch("source", None)?;
+    let to = scratch.join("tree");
+    crate::fork::checkout::write_out(fx, repository, &tree, &to)?;
+    let did = import(fx, &to, &made)?;
+    Ok((did == Did::Done).then_some(made))
+}
+
+fn place(fx: &Effects, tag: &Tag) -> Utf8PathBuf {
+    fx.cache().join("sources").join(format!("{}.git", tag.name().replace('/', "-")))
+}
+
+/// The tar file and version of the newest `linux-source-X.Y` that is installed.
+fn installed(fx: &Effects) -> Result<(Utf8PathBuf, String)> {
+    let format = "${db:Status-Status} ${Version} ${Package}\\n";
+    let listed = fx.read(Run::from(cmd!(fx.sh, "dpkg-query --show --showformat {format} linux-source-*")).any_status())?.text();
+    let mut found: Option<(crate::formats::version::Version, String)> = None;
+    for line in listed.lines() {
+        let mut words = line.split(' ');
+        let (Some("installed"), Some(version), Some(package)) = (words.next(), words.next(), words.next()) else { continue };
+        let version = crate::formats::version::Version::parse(version)?;
+        if found.as_ref().is_none_or(|(v, _)| version > *v) {
+            found = Some((version, package.to_owned()));
+        }
+    }
+    let Some((version, package)) = found else {
+        fail!(Machine, "no package linux-source-… is installed"; "apt-get install linux-source");
+    };
+    let files = fx.read(cmd!(fx.sh, "dpkg-query --listfiles {package}"))?.text();
+    let tar = files.lines().map(Utf8Path::new).find(|f| {
+        f.is_file() && f.file_name().is_some_and(|n| n.starts_with("linux-source") && n.contains(".tar."))
+    });
+    Ok((tar.with_context(|| format!("package {package} has no tar file"))?.to_owned(), version.as_str().to_owned()))
+}
+
+/// Makes the repository, with one commit and one tag, out of all files below `tree`.
+fn import(fx: &Effects, tree: &Utf8Path, made: &Local) -> Result<Did> {
+    let parent = made.dir.parent().context("the cache has a directory for it")?;
+    fx.create_dir(parent)?;
+    let step = fx.ui.step(&format!("make a git repository of {}", made.tag.name()));
+    let scratch = fx.scratch("vendor", Some(parent).filter(|p| p.is_dir()))?;
+    let dir = scratch.join("vendor.git");
+    // The date of the tree itself, so that everybody who makes this repository makes the same commit.
+    let time = std::fs::metadata(tree)?.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let git = || {
+        fx.git(tree)
+            .env("GIT_DIR", &dir)
+            .env("GIT_WORK_TREE", tree)
+            .env("GIT_AUTHOR_NAME", "vendor").env("GIT_AUTHOR_EMAIL", "vendor@localhost")
+            .env("GIT_COMMITTER_NAME", "vendor").env("GIT_COMMITTER_EMAIL", "vendor@localhost")
+            .env("GIT_AUTHOR_DATE", format!("{time} +0000")).env("GIT_COMMITTER_DATE", format!("{time} +0000"))
+            // Read a few times on this machine and never sent anywhere: speed over size.
+            .args(["-c", "core.looseCompression=0", "-c", "core.autocrlf=false", "-c", "core.attributesFile=/dev/null"])
+    };
+    fx.read(fx.git(scratch.path()).args(["init", "--quiet", "--bare", dir.as_str()]))?;
+    for (key, value) in [("pack.window", "0"), ("pack.compression", "1"), ("gc.auto", "0")] {
+        fx.read(git().args(["config", key, value]))?;
+    }
+    // --force: the kernel's .gitignore, and Debian's even more, hide files that belong to it.
+    fx.read(git().args(["add", "--all", "--force", "."]))?;
+    fx.read(git().args(["commit", "--quiet", "--no-gpg-sign", "--message", made.tag.name()]))?;
+    fx.read(git().args(["tag", "--no-sign", made.tag.name()]))?;
+    std::fs::remove_file(dir.join("index"))?;
+    let did = fx.rename(&dir, &made.dir)?;
+    if did == Did::Done {
+        step.done("");
+    }
+    Ok(did)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_version_makes_a_tag() {
+        for (version, tag) in [("6.1.192-2", "debian/6.1.192-2"), ("6.1.90-1~bpo11+1", "debian/6.1.90-1_bpo11+1")] {
+            assert_eq!(Tag::parse(&format!("debian/{}", version.replace('~', "_"))).unwrap().name(), tag);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Programs of another architecture run through qemu-user by the kernel's binfmt_misc. The entry needs the
+//! F flag: with it the interpreter is opened once, outside, and so is found inside every chroot.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Mend, Need};
+use crate::arch::Arch;
+
+const DIR: &str = "/proc/sys/fs/binfmt_misc";
+
+pub(super) fn missing(host: &Arch) -> Option<Need> {
+    let entry = format!("qemu-{}", host.qemu);
+    let state = fs::read_to_string(format!("{DIR}/{entry}")).ok();
+    if state.as_deref().is_some_and(is_good) {
+        return None;
+    }
+    let mut mend = Vec::new();
+    if !Path::new(DIR).join("register").exists() {
+        mend.push(Mend::new(&["mount", "-t", "binfmt_misc", "none", DIR]));
+    }
+    if state.is_some() {
+        // There, but switched off or without F: taken out, to be registered anew.
+        mend.push(Mend { words: vec!["tee".into(), format!("{DIR}/{entry}")], stdin: Some(b"-1".to_vec()) });
+    }
+    match registration(&entry) {
+        Some(line) => mend.push(Mend { words: vec!["tee".into(), format!("{DIR}/register")], stdin: Some(line.into_bytes()) }),
+        // Ubuntu 22.04 has it in the database of binfmt-support; neither is there before qemu is installed.
+        None if Path::new("/usr/sbin/update-binfmts").exists() => mend.push(Mend::new(&["update-binfmts", "--enable", &entry])),
+        None => {}
+    }
+    Some(Need { what: format!("{} programs cannot be run (binfmt_misc entry {entry} with the F flag)", host.debian), mend })
+}
+
+/// The line that the qemu package ships for systemd-binfmt.
+fn registration(entry: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("/usr/lib/binfmt.d/{entry}.conf")).ok()?;
+    text.lines().find(|l| l.starts_with(':')).map(str::to_owned)
+}
+
+/// Is an entry, as the kernel shows it, switched on and with the F flag?
+fn is_good(state: &str) -> bool {
+    state.lines().next() == Some("enabled") && state.lines().any(|l| l.strip_prefix("flags:").is_some_and(|f| f.contains('F')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_good;
+
+    #[test]
+    fn the_flag_and_the_switch_count() {
+        assert!(is_good("enabled\ninterpreter /usr/bin/qemu\nflags: POF\noffset 0\n"));
+        assert!(!is_good("enabled\ninterpreter /usr/bin/qemu-F\nflags: PO\noffset 0\n"));
+        assert!(!is_good("disabled\ninterpreter /usr/bin/qemu\nflags: F\n"));
+    }
+}
