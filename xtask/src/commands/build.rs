@@ -56,8 +56,7 @@ pub struct Args {
 }
 
 /// What is to be built, decided before anything happens.
-struct Plan<'a> {
-    workspace: &'a Workspace,
+struct Plan {
     history: History,
     packaging: Packaging,
     flavour: String,
@@ -170,7 +169,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     Ok(plan.out)
 }
 
-fn plan<'a>(workspace: &'a Workspace, args: &Args) -> Result<Plan<'a>> {
+fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
     let settings = &workspace.settings;
     let host = arch::find(args.arch.as_deref().unwrap_or(&settings.architecture))?;
     let mode = Mode::choose(args.native, args.cross, args.emulated, host)?;
@@ -203,7 +202,7 @@ fn plan<'a>(workspace: &'a Workspace, args: &Args) -> Result<Plan<'a>> {
         None => workspace.sibling("packages")?.join(version.as_str()).join(name),
     };
     let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    Ok(Plan { workspace, history, packaging, flavour, host, mode, suite, jobs, out, version })
+    Ok(Plan { history, packaging, flavour, host, mode, suite, jobs, out, version })
 }
 
 /// Names everything that the packages follow from.

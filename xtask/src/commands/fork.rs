@@ -120,8 +120,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         step.done("");
 
         let made = generate::generate(fx, session.repo, &Inputs { tag, time: fetched.time, tree })?;
-        let maintainer = &workspace.settings.maintainer;
-        let tip = branch::generated(session, maintainer, tag, fetched.time, made.version.as_str(), lab, &made.files)?;
+        let tip = branch::generated(session, &made.maintainer, tag, fetched.time, made.version.as_str(), lab, &made.files)?;
 
         let step = fx.ui.step("store the objects");
         fetched.import(session)?;
@@ -144,8 +143,11 @@ fn workspace_file(repo: &git2::Repository, commit: &git2::Commit, path: &str) ->
     Ok(String::from_utf8(repo.find_blob(entry.id())?.content().to_vec())?)
 }
 
-/// The checkout at the end would meet uncommitted changes, and what is not committed is not in the fork.
-fn clean(fx: &Effects, workspace: &Workspace) -> Result<()> {
+/// What is not committed would be met by the update of the work tree, and is not in what is made.
+///
+/// # Errors
+/// There are uncommitted changes.
+pub fn clean(fx: &Effects, workspace: &Workspace) -> Result<()> {
     if effects::repository(&workspace.root)?.index()?.is_empty() {
         return Ok(()); // a clone without a checkout
     }

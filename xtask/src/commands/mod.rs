@@ -3,6 +3,8 @@
 
 pub mod build;
 mod chroot;
+mod ci;
+mod flavour;
 mod fork;
 mod quickstart;
 
@@ -30,6 +32,8 @@ pub struct Cli {
 pub enum Command {
     Build(build::Args),
     Chroot(chroot::Args),
+    Ci(ci::Args),
+    Flavour(flavour::Args),
     Fork(fork::Args),
     Quickstart(quickstart::Args),
 }
@@ -43,6 +47,8 @@ impl Command {
         match self {
             Command::Build(args) => build::run(fx, args),
             Command::Chroot(args) => chroot::run(fx, args),
+            Command::Ci(args) => ci::run(fx, args),
+            Command::Flavour(args) => flavour::run(fx, args),
             Command::Fork(args) => fork::run(fx, args),
             Command::Quickstart(args) => quickstart::run(fx, args),
         }

@@ -52,17 +52,9 @@ impl Effects {
         f(&Session { fx: self, repo, odb, made: RefCell::default() })
     }
 
-    /// A git command in `dir`, free of the caller's environment and of replace refs (a grafted fork must
-    /// look the same to us as any other).
+    /// A git command in `dir`, blind to replace refs: a grafted fork must look the same to us as any other.
     pub fn git<'s>(&'s self, dir: &Utf8Path) -> xshell::Cmd<'s> {
-        cmd!(self.sh, "git -C {dir}")
-            .env("GIT_NO_REPLACE_OBJECTS", "1")
-            .env("LC_ALL", "C")
-            .env_remove("GIT_DIR")
-            .env_remove("GIT_INDEX_FILE")
-            .env_remove("GIT_WORK_TREE")
-            .env_remove("GIT_OBJECT_DIRECTORY")
-            .env_remove("GIT_ALTERNATE_OBJECT_DIRECTORIES")
+        cmd!(self.sh, "git -C {dir}").env("GIT_NO_REPLACE_OBJECTS", "1").env("LC_ALL", "C")
     }
 }
 
@@ -98,8 +90,11 @@ impl Session<'_> {
         Ok(id)
     }
 
-    /// Notes the trees below `new` that `old` has not.
-    fn note_trees(&self, new: Oid, old: Oid) -> Result<()> {
+    /// Notes the trees below `new` that `old` has not, so that [`Session::publish`] stores them.
+    ///
+    /// # Errors
+    /// A tree is not there.
+    pub fn note_trees(&self, new: Oid, old: Oid) -> Result<()> {
         if new == old {
             return Ok(());
         }

@@ -37,7 +37,7 @@ pub(super) fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs, setting
     let changelog = generate::entry("", settings, inputs, "linux", &settings.series, &version)?;
     files.insert("debian.master/changelog".to_owned(), (changelog.into_bytes(), false));
     let files = files.into_iter().map(|(path, (bytes, executable))| (path, bytes, executable)).collect();
-    Ok(Made { files, version })
+    Ok(Made { files, version, maintainer: settings.maintainer.clone() })
 }
 
 /// The configuration of every target, without what Kconfig asks of the compiler: that is the build's.

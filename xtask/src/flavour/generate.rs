@@ -34,6 +34,8 @@ pub struct Inputs<'a> {
 pub struct Made {
     pub files: Vec<(String, Vec<u8>, bool)>,
     pub version: Version,
+    /// Who signs: the setting as it stands in the tree.
+    pub maintainer: String,
 }
 
 /// One flavour on one architecture.

@@ -85,10 +85,10 @@ impl<'a> Kconfig<'a> {
             let Ok(name) = entry.name() else { continue };
             let path = format!("{at}{name}");
             match entry.kind() {
-                Some(ObjectType::Tree) if self.may_hold(&path) => {
+                Some(ObjectType::Tree) if may_hold(&path) => {
                     self.write_out(repo, entry.id(), &format!("{path}/"), recorded)?;
                 }
-                Some(ObjectType::Blob) if needed(&path) => {
+                Some(ObjectType::Blob) if is_kconfig(&path) || needed(&path) && !self.is_foreign(&path) => {
                     let blob = repo.find_blob(entry.id())?;
                     self.write_one(&path, blob.content(), entry.filemode(), recorded)?;
                 }
@@ -110,7 +110,9 @@ impl<'a> Kconfig<'a> {
             let text = String::from_utf8_lossy(content);
             let (text, probed) = probes::pin(&text, recorded);
             self.probed.extend(probed);
-            self.defined.extend(probes::defined(&text).map(str::to_owned));
+            if !self.is_foreign(path) {
+                self.defined.extend(probes::defined(&text).map(str::to_owned));
+            }
             return Ok(fs::write(to, text)?);
         }
         fs::write(&to, content)?;
@@ -120,27 +122,28 @@ impl<'a> Kconfig<'a> {
         Ok(())
     }
 
-    /// Other architectures' folders and documentation only cost time, and their symbols are not ours.
-    fn may_hold(&self, path: &str) -> bool {
-        match path.strip_prefix("arch/") {
-            // x86's Kconfig reads a file of um's.
-            Some(rest) => [self.arch.srcarch, "um"].contains(&rest.split('/').next().unwrap_or(rest)),
-            None => !["Documentation", "tools", "xtask", "LICENSES"].contains(&path),
-        }
+    /// Is a file of another architecture? Drivers read some of their Kconfig files, yet what is defined there is
+    /// not for us.
+    fn is_foreign(&self, path: &str) -> bool {
+        path.strip_prefix("arch/").is_some_and(|rest| rest.split('/').next() != Some(self.arch.srcarch) && rest.contains('/'))
     }
 }
 
+/// Folders without a Kconfig file, which only cost time.
+fn may_hold(path: &str) -> bool {
+    !["Documentation", "tools", "xtask", "LICENSES", "scripts/kconfig/tests"].contains(&path)
+}
+
 fn is_kconfig(path: &str) -> bool {
-    path.rsplit('/').next().is_some_and(|name| name.starts_with("Kconfig")) && !path.starts_with("scripts/kconfig/tests")
+    path.rsplit('/').next().is_some_and(|name| name.starts_with("Kconfig"))
 }
 
 fn needed(path: &str) -> bool {
     let arch_file = path.starts_with("arch/") && (path.contains("/configs/") || path.rsplit('/').next().is_some_and(|n| n.starts_with("Makefile")));
-    is_kconfig(path)
-        || arch_file
-        || path.starts_with("scripts/") && !path.starts_with("scripts/kconfig/tests")
+    arch_file
+        || path.starts_with("scripts/")
         || path.starts_with("kernel/configs/")
-        || path == "Makefile"
+        || ["Makefile", "Kbuild"].contains(&path)
 }
 
 /// bubblewrap's arguments: one writable directory, nothing else.

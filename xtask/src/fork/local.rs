@@ -49,7 +49,9 @@ pub fn linux_source(fx: &Effects) -> Result<Option<Local>> {
     std::fs::create_dir(&tree)?;
     fx.read(cmd!(fx.sh, "tar --extract --file {tar} --directory {tree} --strip-components=1 --no-same-owner"))?;
     step.done("");
-    let did = import(fx, &tree, &made)?;
+    // dpkg keeps the file's own date, so everybody who makes this repository makes the same commit.
+    let time = std::fs::metadata(&tar)?.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let did = import(fx, &tree, &made, &format!("{time} +0000"))?;
     Ok((did == Did::Done).then_some(made))
 }
 
@@ -68,7 +70,8 @@ pub fn miniature(fx: &Effects, repository: &Utf8Path, commit: &str) -> Result<Op
     let scratch = fx.scratch("source", None)?;
     let to = scratch.join("tree");
     crate::fork::checkout::write_out(fx, repository, &tree, &to)?;
-    let did = import(fx, &to, &made)?;
+    let time = fx.read(fx.git(repository).args(["show", "--no-patch", "--format=%cd", "--date=raw", commit]))?.text();
+    let did = import(fx, &to, &made, &time)?;
     Ok((did == Did::Done).then_some(made))
 }
 
@@ -100,21 +103,19 @@ fn installed(fx: &Effects) -> Result<(Utf8PathBuf, String)> {
 }
 
 /// Makes the repository, with one commit and one tag, out of all files below `tree`.
-fn import(fx: &Effects, tree: &Utf8Path, made: &Local) -> Result<Did> {
+fn import(fx: &Effects, tree: &Utf8Path, made: &Local, time: &str) -> Result<Did> {
     let parent = made.dir.parent().context("the cache has a directory for it")?;
     fx.create_dir(parent)?;
     let step = fx.ui.step(&format!("make a git repository of {}", made.tag.name()));
     let scratch = fx.scratch("vendor", Some(parent).filter(|p| p.is_dir()))?;
     let dir = scratch.join("vendor.git");
-    // The date of the tree itself, so that everybody who makes this repository makes the same commit.
-    let time = std::fs::metadata(tree)?.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_secs();
     let git = || {
         fx.git(tree)
             .env("GIT_DIR", &dir)
             .env("GIT_WORK_TREE", tree)
             .env("GIT_AUTHOR_NAME", "vendor").env("GIT_AUTHOR_EMAIL", "vendor@localhost")
             .env("GIT_COMMITTER_NAME", "vendor").env("GIT_COMMITTER_EMAIL", "vendor@localhost")
-            .env("GIT_AUTHOR_DATE", format!("{time} +0000")).env("GIT_COMMITTER_DATE", format!("{time} +0000"))
+            .env("GIT_AUTHOR_DATE", time).env("GIT_COMMITTER_DATE", time)
             // Read a few times on this machine and never sent anywhere: speed over size.
             .args(["-c", "core.looseCompression=0", "-c", "core.autocrlf=false", "-c", "core.attributesFile=/dev/null"])
     };

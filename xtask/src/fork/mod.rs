@@ -9,4 +9,5 @@ pub mod checkout;
 pub mod history;
 pub mod local;
 pub mod overlay;
+pub mod replay;
 pub mod snapshot;
