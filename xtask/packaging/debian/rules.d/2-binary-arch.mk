@@ -94,7 +94,7 @@ ifneq ($(skipdbg),true)
 endif
 
 ifeq ($(do_tools),true)
-	# perf's wrapper looks for a folder with the running kernel's name.
+	# Ubuntu's /usr/bin/perf looks for a folder with the running kernel's name.
 	install -d $(call pkgdir,$(tools_flavour_pkg_name)-$*)/usr/lib/linux-tools
 	ln -s ../$(tools_pkg_name) \
 		$(call pkgdir,$(tools_flavour_pkg_name)-$*)/usr/lib/linux-tools/$(kver)
