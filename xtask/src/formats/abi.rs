@@ -19,9 +19,7 @@ impl Version {
     /// A version that is not shaped `5.4.0-200.220`, Debian's and mainline's among them.
     pub fn abi(&self) -> Result<Abi, FormatError> {
         let bad = |message: &str| FormatError::new(self.as_str(), message);
-        let revision = self
-            .revision()
-            .ok_or_else(|| bad("a version without a revision has no abi number"))?;
+        let revision = self.revision().ok_or_else(|| bad("a version without a revision has no abi number"))?;
         if self.upstream().contains('-') {
             return Err(bad("a second `-` moves the abi number into the release"));
         }
@@ -73,14 +71,10 @@ impl Suffix {
     pub fn parse(text: &str) -> Result<Self, FormatError> {
         let bad = |message: &str| Err(FormatError::new(text, message));
         if text.contains('-') {
-            return bad(
-                "a `-` in the version suffix would end the release there, and the abi number with it",
-            );
+            return bad("a `-` in the version suffix would end the release there, and the abi number with it");
         }
         if text.starts_with('.') {
-            return bad(
-                "a version suffix `.N` would push the upload number into the abi number; begin it with `+`",
-            );
+            return bad("a version suffix `.N` would push the upload number into the abi number; begin it with `+`");
         }
         if !text.starts_with(['+', '~']) {
             return bad("a version suffix begins with `+` or `~`");
@@ -124,21 +118,10 @@ mod tests {
         ];
         for (text, want) in table {
             let abi = Version::parse(text).unwrap().abi().unwrap();
-            assert_eq!(
-                format!("{} {} {}", abi.release, abi.abinum, abi.uploadnum),
-                want
-            );
+            assert_eq!(format!("{} {} {}", abi.release, abi.abinum, abi.uploadnum), want);
             assert_eq!(abi.uname(), format!("{}-{}", abi.release, abi.abinum));
         }
-        for text in [
-            "6.1.5",
-            "6.1.192-2",
-            "5.4.0-53.55+t-2",
-            "5.4.0-53.55+t-2.3",
-            "1-.5",
-            "1-5.",
-            "1-5+a.b",
-        ] {
+        for text in ["6.1.5", "6.1.192-2", "5.4.0-53.55+t-2", "5.4.0-53.55+t-2.3", "1-.5", "1-5.", "1-5+a.b"] {
             assert!(Version::parse(text).unwrap().abi().is_err(), "{text}");
         }
     }
@@ -153,10 +136,7 @@ mod tests {
                 assert_eq!(ours, Version::parse(&format!("{text}{suffix}")).unwrap());
                 let (a, b) = (ours.abi().unwrap(), vendor.abi().unwrap());
                 assert_eq!((a.release, a.abinum), (b.release, b.abinum));
-                assert_eq!(
-                    ours.revision().unwrap(),
-                    format!("{}{suffix}", vendor.revision().unwrap())
-                );
+                assert_eq!(ours.revision().unwrap(), format!("{}{suffix}", vendor.revision().unwrap()));
             }
         }
     }
@@ -169,14 +149,8 @@ mod tests {
             ("+", "a version suffix has 1 to 63 characters after its `+` or `~`: `+`"),
             ("+a_b", "'_' cannot stand in a version suffix: `+a_b`"),
             ("+a b", "' ' cannot stand in a version suffix: `+a b`"),
-            (
-                "+t-2",
-                "a `-` in the version suffix would end the release there, and the abi number with it: `+t-2`",
-            ),
-            (
-                ".1",
-                "a version suffix `.N` would push the upload number into the abi number; begin it with `+`: `.1`",
-            ),
+            ("+t-2", "a `-` in the version suffix would end the release there, and the abi number with it: `+t-2`"),
+            (".1", "a version suffix `.N` would push the upload number into the abi number; begin it with `+`: `.1`"),
         ];
         for (text, want) in table {
             assert_eq!(Suffix::parse(text).unwrap_err().to_string(), want);

@@ -105,11 +105,9 @@ pub fn split_top(text: &str) -> Result<(Entry, &str), FormatError> {
 /// # Errors
 /// An item is an error where a header's version is none.
 pub fn headers(text: &str) -> impl Iterator<Item = Result<Header, FormatError>> + '_ {
-    (1..).zip(text.lines()).filter_map(|(number, line)| {
-        header(line.trim_end())
-            .map_err(|error| error.on_line(number))
-            .transpose()
-    })
+    (1..)
+        .zip(text.lines())
+        .filter_map(|(number, line)| header(line.trim_end()).map_err(|error| error.on_line(number)).transpose())
 }
 
 /// The changelog with an entry on top.
@@ -117,31 +115,20 @@ pub fn headers(text: &str) -> impl Iterator<Item = Result<Header, FormatError>> 
 /// # Errors
 /// A field of the entry that would not be read back as it is.
 pub fn prepend(text: &str, new: &NewEntry) -> Result<String, FormatError> {
-    let Header {
-        source,
-        version,
-        distribution,
-        urgency,
-    } = &new.header;
+    let Header { source, version, distribution, urgency } = &new.header;
     let first = format!("{source} ({version}) {distribution}; urgency={urgency}");
     if header(&first)?.as_ref() != Some(&new.header) {
         return Err(FormatError::new(&first, "not the first line of an entry"));
     }
     if !is_maintainer(&new.maintainer) {
-        return Err(FormatError::new(
-            &new.maintainer,
-            "a maintainer is written `Name <address>`",
-        ));
+        return Err(FormatError::new(&new.maintainer, "a maintainer is written `Name <address>`"));
     }
     let mut entry = first + "\n\n";
     for change in &new.changes {
         let mut mark = "  * ";
         for line in change.lines().filter(|line| !line.trim().is_empty()) {
             if line.chars().any(|c| c.is_control() && c != '\t') {
-                return Err(FormatError::new(
-                    line,
-                    "a control character in a changelog entry",
-                ));
+                return Err(FormatError::new(line, "a control character in a changelog entry"));
             }
             entry.push_str(mark);
             entry.push_str(line.trim_end());
@@ -149,11 +136,7 @@ pub fn prepend(text: &str, new: &NewEntry) -> Result<String, FormatError> {
             mark = "    ";
         }
     }
-    entry.push_str(&format!(
-        "\n -- {}  {}\n",
-        new.maintainer,
-        rfc5322(new.unix_time)
-    ));
+    entry.push_str(&format!("\n -- {}  {}\n", new.maintainer, rfc5322(new.unix_time)));
     if !text.is_empty() {
         entry.push('\n');
     }
@@ -185,18 +168,12 @@ fn parts(line: &str) -> Option<(&str, &str, &str, &str)> {
         !text.is_empty() && text.bytes().all(plain)
     };
     let shaped = word(source) && distribution.split(' ').all(word);
-    let urgency = keys
-        .split(',')
-        .find_map(|key| key.trim().strip_prefix("urgency="))
-        .unwrap_or_default();
+    let urgency = keys.split(',').find_map(|key| key.trim().strip_prefix("urgency=")).unwrap_or_default();
     shaped.then_some((source, version, distribution, urgency))
 }
 
 fn is_maintainer(text: &str) -> bool {
-    let Some((name, address)) = text
-        .strip_suffix('>')
-        .and_then(|text| text.split_once(" <"))
-    else {
+    let Some((name, address)) = text.strip_suffix('>').and_then(|text| text.split_once(" <")) else {
         return false;
     };
     !name.trim().is_empty()
@@ -239,10 +216,7 @@ mod tests {
         assert_eq!(entry.header.urgency, "medium");
         assert_eq!(entry.maintainer, "A Person <a@example.org>");
         assert_eq!(entry.date, "Fri, 11 Oct 2024 10:29:40 +0200");
-        assert_eq!(
-            entry.body,
-            "  * one\n    - two\n\n  [ Ubuntu ]\n\n  * three"
-        );
+        assert_eq!(entry.body, "  * one\n    - two\n\n  [ Ubuntu ]\n\n  * three");
         assert!(rest.starts_with("linux (5.4.0-1.2)"));
         assert_eq!(split_top(rest).unwrap().1, "");
     }
@@ -250,21 +224,9 @@ mod tests {
     #[test]
     fn all_headers() {
         let all: Vec<Header> = headers(TEXT).map(Result::unwrap).collect();
-        let text: Vec<String> = all
-            .iter()
-            .map(|h| format!("{} {} {}", h.version, h.distribution, h.urgency))
-            .collect();
-        assert_eq!(
-            text,
-            [
-                "5.4.0-2.3 focal medium",
-                "5.4.0-1.2 focal-proposed unstable low"
-            ]
-        );
-        assert!(headers("linux (x) focal; urgency=low")
-            .next()
-            .unwrap()
-            .is_err());
+        let text: Vec<String> = all.iter().map(|h| format!("{} {} {}", h.version, h.distribution, h.urgency)).collect();
+        assert_eq!(text, ["5.4.0-2.3 focal medium", "5.4.0-1.2 focal-proposed unstable low"]);
+        assert!(headers("linux (x) focal; urgency=low").next().unwrap().is_err());
     }
 
     #[test]
@@ -284,10 +246,19 @@ mod tests {
         let table = [
             ("", "a changelog without an entry"),
             ("linux (1) x; urgency=low\n\n  * a\n", "the newest entry of the changelog has no signature"),
-            ("linux (1-) x; urgency=low\n", "line 1, column 8: the revision after the last `-` is empty: `linux (1-) x; urgency=low`"),
+            (
+                "linux (1-) x; urgency=low\n",
+                "line 1, column 8: the revision after the last `-` is empty: `linux (1-) x; urgency=low`",
+            ),
             ("linux (1) x; urgency=low\n * a\n", "line 2: a line of an entry begins with two spaces: ` * a`"),
-            ("linux (1) x; urgency=low\n -- A <a> now\n", "line 2: a signature has two spaces between maintainer and date: ` -- A <a> now`"),
-            ("\nlinux 1\n", "line 2: not the first line of an entry, such as `linux (5.4.0-1.2) focal; urgency=low`: `linux 1`"),
+            (
+                "linux (1) x; urgency=low\n -- A <a> now\n",
+                "line 2: a signature has two spaces between maintainer and date: ` -- A <a> now`",
+            ),
+            (
+                "\nlinux 1\n",
+                "line 2: not the first line of an entry, such as `linux (5.4.0-1.2) focal; urgency=low`: `linux 1`",
+            ),
         ];
         for (text, want) in table {
             let got = top(text).map_or_else(|error| error.to_string(), |_| String::new());

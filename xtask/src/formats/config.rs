@@ -105,8 +105,7 @@ impl Config {
         let mut config = Config::default();
         let mut lines = HashMap::new();
         for (number, line) in (1..).zip(text.lines()) {
-            let Some((symbol, value)) = read_strict(line).map_err(|error| error.on_line(number))?
-            else {
+            let Some((symbol, value)) = read_strict(line).map_err(|error| error.on_line(number))? else {
                 continue;
             };
             if let Some(first) = lines.insert(symbol, number) {
@@ -160,9 +159,7 @@ impl Config {
 
     /// Symbols and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.entries
-            .iter()
-            .map(|(symbol, value)| (symbol.as_str(), value))
+        self.entries.iter().map(|(symbol, value)| (symbol.as_str(), value))
     }
 
     /// How many symbols there are.
@@ -178,20 +175,10 @@ impl Config {
     /// What differs, in the order of names. `n` and absent are different things: absent may also
     /// mean that the symbol does not exist there.
     pub fn diff(&self, other: &Config) -> Vec<Difference> {
-        let names: BTreeSet<&str> = self
-            .iter()
-            .chain(other.iter())
-            .map(|(name, _)| name)
-            .collect();
+        let names: BTreeSet<&str> = self.iter().chain(other.iter()).map(|(name, _)| name).collect();
         names
             .into_iter()
-            .map(|name| {
-                (
-                    name.to_owned(),
-                    self.get(name).cloned(),
-                    other.get(name).cloned(),
-                )
-            })
+            .map(|name| (name.to_owned(), self.get(name).cloned(), other.get(name).cloned()))
             .filter(|(_, here, there)| here != there)
             .collect()
     }
@@ -208,10 +195,7 @@ impl Config {
 
 impl PartialEq for Config {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len()
-            && self
-                .iter()
-                .all(|(name, value)| other.get(name) == Some(value))
+        self.len() == other.len() && self.iter().all(|(name, value)| other.get(name) == Some(value))
     }
 }
 
@@ -222,10 +206,7 @@ pub(super) fn check_symbol(symbol: &str) -> Result<(), FormatError> {
     if is_symbol(symbol) {
         return Ok(());
     }
-    Err(FormatError::new(
-        symbol,
-        "a symbol's name is made of letters, digits and `_`",
-    ))
+    Err(FormatError::new(symbol, "a symbol's name is made of letters, digits and `_`"))
 }
 
 fn is_symbol(symbol: &str) -> bool {
@@ -249,10 +230,7 @@ fn read_strict(line: &str) -> Result<Option<(&str, Value)>, FormatError> {
     if let Some((symbol, value)) = read(line) {
         if value.kind() == ValueKind::Other {
             let column = "CONFIG_=".len() + symbol.len() + 1;
-            return bad(
-                column,
-                "a value is y, m, n, a number, or a text in double quotes",
-            );
+            return bad(column, "a value is y, m, n, a number, or a text in double quotes");
         }
         return Ok(Some((symbol, value)));
     }
@@ -260,10 +238,7 @@ fn read_strict(line: &str) -> Result<Option<(&str, Value)>, FormatError> {
     if let Some(comment) = trimmed.strip_prefix('#') {
         // Kconfig would pass over a line that only looks as if it switched a symbol off.
         if comment.trim_start().starts_with("CONFIG_") && comment.ends_with("is not set") {
-            return bad(
-                1,
-                "a symbol is switched off by exactly `# CONFIG_NAME is not set`",
-            );
+            return bad(1, "a symbol is switched off by exactly `# CONFIG_NAME is not set`");
         }
         return Ok(None);
     }
@@ -272,16 +247,9 @@ fn read_strict(line: &str) -> Result<Option<(&str, Value)>, FormatError> {
     }
     let name = trimmed.split('=').next().unwrap_or_default();
     match name.strip_prefix("CONFIG_") {
-        _ if !line.starts_with(|c: char| !c.is_whitespace()) => {
-            bad(1, "white space before a symbol")
-        }
-        None => bad(
-            1,
-            "neither a comment nor a symbol, which begins with CONFIG_",
-        ),
-        Some(symbol) if !is_symbol(symbol) => {
-            bad(8, "a symbol's name is made of letters, digits and `_`")
-        }
+        _ if !line.starts_with(|c: char| !c.is_whitespace()) => bad(1, "white space before a symbol"),
+        None => bad(1, "neither a comment nor a symbol, which begins with CONFIG_"),
+        Some(symbol) if !is_symbol(symbol) => bad(8, "a symbol's name is made of letters, digits and `_`"),
         Some(_) if !trimmed.contains('=') => bad(1, "a symbol without `=` and a value"),
         Some(_) => bad(1, "a control character in a value"),
     }
@@ -289,10 +257,7 @@ fn read_strict(line: &str) -> Result<Option<(&str, Value)>, FormatError> {
 
 /// Whether the text is one string in double quotes, by Kconfig's escapes.
 fn is_quoted(text: &str) -> bool {
-    let Some(inner) = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'))
-    else {
+    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
         return false;
     };
     let mut escaped = false;
@@ -349,9 +314,7 @@ mod tests {
 
     #[test]
     fn lenient() {
-        let config = Config::parse_lenient(
-            "junk\nCONFIG_X=y\nCONFIG_Y=\n CONFIG_Z=y\n# CONFIG_X is not set\n",
-        );
+        let config = Config::parse_lenient("junk\nCONFIG_X=y\nCONFIG_Y=\n CONFIG_Z=y\n# CONFIG_X is not set\n");
         assert_eq!(config.to_text(), "# CONFIG_X is not set\nCONFIG_Y=\n");
     }
 

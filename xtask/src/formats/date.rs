@@ -7,9 +7,7 @@
 /// A date as changelogs and mails write it, in UTC: `Fri, 11 Oct 2024 08:29:40 +0000`.
 pub fn rfc5322(unix_time: i64) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb",
-    ];
+    const MONTHS: [&str; 12] = ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"];
     let (days, seconds) = (unix_time.div_euclid(86_400), unix_time.rem_euclid(86_400));
     // Years are counted from March, so that a leap day is the last of its year, and from a
     // century that begins an era of 400 years, or 146,097 days: 1 March 2000 is day 11,017.

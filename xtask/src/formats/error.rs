@@ -30,12 +30,7 @@ impl FormatError {
 
     /// An error at a line and column (both from 1; column 0 means the whole line).
     pub fn at(line: usize, column: usize, text: &str, message: impl Into<String>) -> Self {
-        FormatError {
-            line,
-            column,
-            text: text.chars().take(SHOWN).collect(),
-            message: message.into(),
-        }
+        FormatError { line, column, text: text.chars().take(SHOWN).collect(), message: message.into() }
     }
 
     /// The same error, seen from the file in which its text stands at line `line`.
@@ -83,18 +78,9 @@ mod tests {
         let table = [
             (FormatError::new("", "no version"), "no version"),
             (FormatError::new("a b", "a space"), "a space: `a b`"),
-            (
-                FormatError::at(12, 3, "a=$b", "a variable"),
-                "line 12, column 3: a variable: `a=$b`",
-            ),
-            (
-                FormatError::at(7, 0, "x", "nothing"),
-                "line 7: nothing: `x`",
-            ),
-            (
-                FormatError::new("\x1b[2J\tx\u{202e}", "odd"),
-                "odd: `\u{fffd}[2J x\u{fffd}`",
-            ),
+            (FormatError::at(12, 3, "a=$b", "a variable"), "line 12, column 3: a variable: `a=$b`"),
+            (FormatError::at(7, 0, "x", "nothing"), "line 7: nothing: `x`"),
+            (FormatError::new("\x1b[2J\tx\u{202e}", "odd"), "odd: `\u{fffd}[2J x\u{fffd}`"),
         ];
         for (error, want) in table {
             assert_eq!(error.to_string(), want);

@@ -25,10 +25,7 @@ pub fn assignments<'a>(lines: &[&'a str]) -> Vec<Assignment<'a>> {
     let mut found = Vec::new();
     let (mut depth, mut defining, mut first) = (0usize, false, 0);
     while first < lines.len() {
-        let more = lines[first..]
-            .iter()
-            .take_while(|line| continues(line))
-            .count();
+        let more = lines[first..].iter().take_while(|line| continues(line)).count();
         let end = (first + more + 1).min(lines.len());
         let line = lines[first];
         match line.split_whitespace().next().unwrap_or_default() {
@@ -40,18 +37,11 @@ pub fn assignments<'a>(lines: &[&'a str]) -> Vec<Assignment<'a>> {
             _ if line.starts_with('\t') => {}
             _ => {
                 if let Some((name, operator, _)) = head(line) {
-                    let mut assignment = Assignment {
-                        lines: (first, end),
-                        name,
-                        operator,
-                        words: Vec::new(),
-                        conditional: depth > 0,
-                    };
+                    let mut assignment =
+                        Assignment { lines: (first, end), name, operator, words: Vec::new(), conditional: depth > 0 };
                     for n in value_lines(&assignment, lines) {
                         let (from, to) = value(lines[n], n == first).unwrap_or_default();
-                        assignment
-                            .words
-                            .extend(lines[n][from..to].split_whitespace());
+                        assignment.words.extend(lines[n][from..to].split_whitespace());
                     }
                     found.push(assignment);
                 }
@@ -107,18 +97,12 @@ mod tests {
 
     #[test]
     fn found() {
-        let text =
-            "a = 1 2\nb:=\nc-d ?= x\\\n y # z \\\n w\n\te = 1\nf: g = 1\nifdef h\ni+=j\nendif\n\
+        let text = "a = 1 2\nb:=\nc-d ?= x\\\n y # z \\\n w\n\te = 1\nf: g = 1\nifdef h\ni+=j\nendif\n\
                     define k\nl = 1\nendef\nm ::= n\no p = q\n$(r) = s\n";
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         let found: Vec<String> = assignments(&lines)
             .iter()
-            .map(|a| {
-                format!(
-                    "{}{}{:?} {:?} {}",
-                    a.name, a.operator, a.words, a.lines, a.conditional
-                )
-            })
+            .map(|a| format!("{}{}{:?} {:?} {}", a.name, a.operator, a.words, a.lines, a.conditional))
             .collect();
         let want = [
             "a=[\"1\", \"2\"] (0, 1) false",

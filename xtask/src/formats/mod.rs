@@ -6,6 +6,7 @@
 //! for: a reader here may refuse it, and must not panic, loop or allocate without bound.
 
 pub mod abi;
+pub mod annotations;
 pub mod changelog;
 pub mod config;
 pub mod control;

@@ -32,10 +32,7 @@ pub fn flavours(text: &str) -> Result<Vec<String>, FormatError> {
 pub fn variable(text: &str, name: &str) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let all = assignments(&lines);
-    let own: Vec<&Assignment> = all
-        .iter()
-        .filter(|a| a.name == name && !a.conditional)
-        .collect();
+    let own: Vec<&Assignment> = all.iter().filter(|a| a.name == name && !a.conditional).collect();
     let value: Vec<&str> = words(&effective(own.clone())).collect();
     (!own.is_empty()).then(|| value.join(" "))
 }
@@ -61,14 +58,8 @@ pub fn add_flavour(text: &str, flavour: &str, base: &str) -> Result<String, Form
         return Err(error(&lines, stray, message));
     }
     let mut out: Vec<String> = lines.iter().map(|line| line.to_string()).collect();
-    if let Some(last) = listing
-        .iter()
-        .rfind(|a| !a.words.is_empty())
-        .filter(|_| !listed)
-    {
-        let place = value_lines(last, &lines)
-            .rev()
-            .find_map(|n| Some((n, value(lines[n], n == last.lines.0)?)));
+    if let Some(last) = listing.iter().rfind(|a| !a.words.is_empty()).filter(|_| !listed) {
+        let place = value_lines(last, &lines).rev().find_map(|n| Some((n, value(lines[n], n == last.lines.0)?)));
         if let Some((n, (_, at))) = place {
             out[n].insert_str(at, &format!(" {flavour}"));
         }
@@ -133,28 +124,17 @@ fn stem<'a>(name: &'a str, flavour: &str) -> Option<&'a str> {
 }
 
 /// The assignments that make up `flavours`.
-fn listing<'a, 'b>(
-    all: &'b [Assignment<'a>],
-    lines: &[&str],
-) -> Result<Vec<&'b Assignment<'a>>, FormatError> {
+fn listing<'a, 'b>(all: &'b [Assignment<'a>], lines: &[&str]) -> Result<Vec<&'b Assignment<'a>>, FormatError> {
     let own: Vec<&Assignment> = all.iter().filter(|a| a.name == "flavours").collect();
     if own.is_empty() {
         return Err(FormatError::new("", "no line says `flavours = …`"));
     }
     for assignment in &own {
         if assignment.conditional {
-            return Err(error(
-                lines,
-                assignment,
-                "flavours that depend on a condition",
-            ));
+            return Err(error(lines, assignment, "flavours that depend on a condition"));
         }
         if assignment.words.iter().any(|word| word.contains('$')) {
-            return Err(error(
-                lines,
-                assignment,
-                "flavours that make would have to expand",
-            ));
+            return Err(error(lines, assignment, "flavours that make would have to expand"));
         }
     }
     Ok(effective(own))
@@ -188,15 +168,9 @@ fn without_word(line: &str, from: usize, to: usize, word: &str) -> String {
     let (mut kept, mut rest) = (String::new(), &line[from..to]);
     while !rest.is_empty() {
         let gap = rest.len() - rest.trim_start().len();
-        let end = rest[gap..]
-            .find(char::is_whitespace)
-            .map_or(rest.len(), |at| gap + at);
+        let end = rest[gap..].find(char::is_whitespace).map_or(rest.len(), |at| gap + at);
         if &rest[gap..end] != word {
-            let piece = if kept.is_empty() {
-                &rest[gap..end]
-            } else {
-                &rest[..end]
-            };
+            let piece = if kept.is_empty() { &rest[gap..end] } else { &rest[..end] };
             kept.push_str(piece);
         }
         rest = &rest[end..];
@@ -215,16 +189,10 @@ mod tests {
             ("flavours\t= generic lowlatency\n", "generic lowlatency"),
             ("flavours:=generic # all\n", "generic"),
             ("flavours = a \\\n  b \\\n  c\nx = y\n", "a b c"),
-            (
-                "flavours = old\nflavours = a\nflavours += b\nflavours ?= c\n",
-                "a b",
-            ),
+            ("flavours = old\nflavours = a\nflavours += b\nflavours ?= c\n", "a b"),
             ("flavours =", ""),
             ("flavours = a # b \\\n c\n", "a"),
-            (
-                "all: flavours = x\n\tflavours = y\ndefine z\nflavours = w\nendef\nflavours ?= a\n",
-                "a",
-            ),
+            ("all: flavours = x\n\tflavours = y\ndefine z\nflavours = w\nendef\nflavours ?= a\n", "a"),
         ];
         for (text, want) in table {
             assert_eq!(flavours(text).unwrap().join(" "), want, "{text}");
@@ -244,12 +212,7 @@ mod tests {
             ),
         ];
         for (text, want) in table {
-            assert_eq!(
-                add_flavour(text, "tickless", "generic")
-                    .unwrap_err()
-                    .to_string(),
-                want
-            );
+            assert_eq!(add_flavour(text, "tickless", "generic").unwrap_err().to_string(), want);
         }
         assert!(add_flavour("flavours = generic\n", "a b", "generic").is_err());
     }
@@ -272,34 +235,19 @@ mod tests {
         ];
         for (before, after) in table {
             assert_eq!(add_flavour(before, "tickless", "generic").unwrap(), after);
-            assert_eq!(
-                add_flavour(after, "tickless", "generic").unwrap(),
-                after,
-                "twice"
-            );
+            assert_eq!(add_flavour(after, "tickless", "generic").unwrap(), after, "twice");
             assert_eq!(remove_flavour(after, "tickless").unwrap(), before);
-            assert_eq!(
-                remove_flavour(before, "tickless").unwrap(),
-                before,
-                "not there"
-            );
+            assert_eq!(remove_flavour(before, "tickless").unwrap(), before, "not there");
         }
         let text = "flavours = tickless  generic\n";
-        assert_eq!(
-            remove_flavour(text, "tickless").unwrap(),
-            "flavours = generic\n"
-        );
-        assert_eq!(
-            remove_flavour(text, "generic").unwrap(),
-            "flavours = tickless\n"
-        );
+        assert_eq!(remove_flavour(text, "tickless").unwrap(), "flavours = generic\n");
+        assert_eq!(remove_flavour(text, "generic").unwrap(), "flavours = tickless\n");
     }
 
     #[test]
     fn missing_variables_are_added() {
         let text = "flavours = generic tickless\nbuild_image_generic = a\n";
-        let want =
-            "flavours = generic tickless\nbuild_image_generic = a\nbuild_image_tickless = a\n";
+        let want = "flavours = generic tickless\nbuild_image_generic = a\nbuild_image_tickless = a\n";
         assert_eq!(add_flavour(text, "tickless", "generic").unwrap(), want);
     }
 

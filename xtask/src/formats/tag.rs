@@ -49,33 +49,22 @@ impl Tag {
         check_name(name)?;
         let bad = |message: &str| FormatError::new(name, message);
         let (kind, version) = if let Some(rest) = name.strip_prefix("Ubuntu-") {
-            ubuntu(rest).ok_or_else(|| {
-                bad("not a tag of Ubuntu's kernels, which look like Ubuntu-5.4.0-200.220")
-            })?
+            ubuntu(rest).ok_or_else(|| bad("not a tag of Ubuntu's kernels, which look like Ubuntu-5.4.0-200.220"))?
         } else if let Some(rest) = name.strip_prefix("debian/") {
             let version = rest.replace('_', "~").replace('%', ":");
             (TagKind::Debian, version)
         } else if let Some(rest) = name.strip_prefix('v') {
-            let version = mainline(rest).ok_or_else(|| {
-                bad("not a tag of mainline, which look like v6.1, v6.1.5 or v6.1-rc3")
-            })?;
+            let version =
+                mainline(rest).ok_or_else(|| bad("not a tag of mainline, which look like v6.1, v6.1.5 or v6.1-rc3"))?;
             (TagKind::Mainline, version)
         } else {
-            return Err(bad(
-                "a vendor tag begins with Ubuntu-, with v and a digit, or with debian/",
-            ));
+            return Err(bad("a vendor tag begins with Ubuntu-, with v and a digit, or with debian/"));
         };
         let version = Version::parse(&version).map_err(|error| bad(&error.message))?;
         if series(&version).is_none() {
-            return Err(bad(
-                "the version in the tag does not begin with two numbers, as in 5.4",
-            ));
+            return Err(bad("the version in the tag does not begin with two numbers, as in 5.4"));
         }
-        Ok(Tag {
-            kind,
-            version,
-            name: name.to_owned(),
-        })
+        Ok(Tag { kind, version, name: name.to_owned() })
     }
 
     /// The name, without `refs/tags/`.
@@ -131,10 +120,7 @@ fn check_name(name: &str) -> Result<(), FormatError> {
         return bad(0, "a tag name of more than 200 characters");
     }
     if name.starts_with('-') {
-        return bad(
-            1,
-            "a tag name that begins with `-` would be read as an option",
-        );
+        return bad(1, "a tag name that begins with `-` would be read as an option");
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._+%/-".contains(c);
     if let Some((at, c)) = name.chars().enumerate().find(|(_, c)| !allowed(*c)) {
@@ -142,10 +128,7 @@ fn check_name(name: &str) -> Result<(), FormatError> {
     }
     for part in name.split('/') {
         if part.is_empty() {
-            return bad(
-                0,
-                "an empty part before, after or between `/` in a tag name",
-            );
+            return bad(0, "an empty part before, after or between `/` in a tag name");
         }
         if part.starts_with('.') || part.ends_with('.') || part.contains("..") {
             return bad(0, "a dot in a tag name stands between two other characters");
@@ -204,9 +187,7 @@ fn is_source(name: &str) -> bool {
 /// The first two numbers of the upstream part.
 fn series(version: &Version) -> Option<(&str, &str)> {
     let (major, rest) = version.upstream().split_once('.')?;
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     numbers(major)?;
     (end > 0).then_some((major, &rest[..end]))
 }
@@ -228,47 +209,17 @@ mod tests {
     fn read() {
         let table = [
             ("Ubuntu-5.4.0-200.220", "linux", "5.4.0-200.220", "5.4"),
-            (
-                "Ubuntu-hwe-5.15-5.15.0-43.46_20.04.1",
-                "linux-hwe-5.15",
-                "5.15.0-43.46~20.04.1",
-                "5.15",
-            ),
-            (
-                "Ubuntu-nvidia-6.8.0-1010.10",
-                "linux-nvidia",
-                "6.8.0-1010.10",
-                "6.8",
-            ),
-            (
-                "Ubuntu-aws-5.15.0-1103.110",
-                "linux-aws",
-                "5.15.0-1103.110",
-                "5.15",
-            ),
-            (
-                "Ubuntu-nvidia-7.0-7.0.0-1019.19_24.04.2",
-                "linux-nvidia-7.0",
-                "7.0.0-1019.19~24.04.2",
-                "7.0",
-            ),
-            (
-                "Ubuntu-aws-fips-5.4.0-1021.21+fips1",
-                "linux-aws-fips",
-                "5.4.0-1021.21+fips1",
-                "5.4",
-            ),
+            ("Ubuntu-hwe-5.15-5.15.0-43.46_20.04.1", "linux-hwe-5.15", "5.15.0-43.46~20.04.1", "5.15"),
+            ("Ubuntu-nvidia-6.8.0-1010.10", "linux-nvidia", "6.8.0-1010.10", "6.8"),
+            ("Ubuntu-aws-5.15.0-1103.110", "linux-aws", "5.15.0-1103.110", "5.15"),
+            ("Ubuntu-nvidia-7.0-7.0.0-1019.19_24.04.2", "linux-nvidia-7.0", "7.0.0-1019.19~24.04.2", "7.0"),
+            ("Ubuntu-aws-fips-5.4.0-1021.21+fips1", "linux-aws-fips", "5.4.0-1021.21+fips1", "5.4"),
             ("v6.1", "mainline", "6.1.0", "6.1"),
             ("v6.1.5", "mainline", "6.1.5", "6.1"),
             ("v6.1-rc3", "mainline", "6.1.0~rc3", "6.1"),
             ("v2.6.39-rc1", "mainline", "2.6.39~rc1", "2.6"),
             ("debian/6.1.192-2", "debian", "6.1.192-2", "6.1"),
-            (
-                "debian/6.12_rc6-1_exp1",
-                "debian",
-                "6.12~rc6-1~exp1",
-                "6.12",
-            ),
+            ("debian/6.12_rc6-1_exp1", "debian", "6.12~rc6-1~exp1", "6.12"),
             ("debian/1%6.1-1", "debian", "1:6.1-1", "6.1"),
             ("refs/tags/v6.1", "mainline", "6.1.0", "6.1"),
         ];

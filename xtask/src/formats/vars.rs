@@ -9,14 +9,7 @@ use super::FormatError;
 
 /// What `control-create` of 5.4.0-200.220 puts into the template; without one of them a package
 /// is left with a placeholder.
-const REQUIRED: [&str; 6] = [
-    "arch",
-    "supported",
-    "target",
-    "desc",
-    "bootloader",
-    "provides",
-];
+const REQUIRED: [&str; 6] = ["arch", "supported", "target", "desc", "bootloader", "provides"];
 
 /// Far more lines than any such file has; it bounds what an untrusted one can cost.
 const LONGEST: usize = 1000;
@@ -57,19 +50,14 @@ impl Vars {
                 .split_once('=')
                 .filter(|(key, _)| is_key(key))
                 .ok_or_else(|| bad(indent + 1, "not an assignment such as arch=\"arm64\""))?;
-            let value = read_value(rest)
-                .map_err(|(at, message)| bad(indent + key.len() + 2 + at, message))?;
+            let value = read_value(rest).map_err(|(at, message)| bad(indent + key.len() + 2 + at, message))?;
             if vars.lines.len() >= LONGEST {
                 return Err(bad(0, "a file of more than 1000 lines"));
             }
             if vars.get(key).is_some() {
                 return Err(bad(indent + 1, "a variable that was already given"));
             }
-            vars.lines.push(Line::Set {
-                key: key.to_owned(),
-                value,
-                raw: raw.to_owned(),
-            });
+            vars.lines.push(Line::Set { key: key.to_owned(), value, raw: raw.to_owned() });
         }
         Ok(vars)
     }
@@ -87,9 +75,7 @@ impl Vars {
 
     /// The value of a variable.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.iter()
-            .find(|(name, _)| *name == key)
-            .map(|(_, value)| value)
+        self.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
     /// Variables and values in order.
@@ -124,11 +110,7 @@ impl Vars {
             raw.push(c);
         }
         raw.push('"');
-        let new = Line::Set {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            raw,
-        };
+        let new = Line::Set { key: key.to_owned(), value: value.to_owned(), raw };
         let same = |line: &&mut Line| matches!(line, Line::Set { key: name, .. } if name == key);
         match self.lines.iter_mut().find(same) {
             Some(line) => *line = new,
@@ -142,17 +124,11 @@ impl Vars {
     pub fn check(&self) -> Result<(), FormatError> {
         for key in REQUIRED {
             if self.get(key).is_none() {
-                return Err(FormatError::new(
-                    "",
-                    format!("the variable {key} is missing"),
-                ));
+                return Err(FormatError::new("", format!("the variable {key} is missing")));
             }
         }
         if self.architectures().next().is_none() {
-            return Err(FormatError::new(
-                "",
-                "the variable arch names no architecture",
-            ));
+            return Err(FormatError::new("", "the variable arch names no architecture"));
         }
         for (key, value) in self.iter() {
             if let Some(c) = value.chars().find(|c| "#&\\".contains(*c)) {
@@ -206,14 +182,9 @@ fn read_value(rest: &str) -> Result<String, (usize, &'static str)> {
                 None => return Err((at, "a value that goes on in the next line")),
             },
             (None, c) if !(c.is_ascii_alphanumeric() || "._+/,:@%=-".contains(c)) => {
-                return Err((
-                    at,
-                    "a character that a shell gives a meaning to, outside quotes",
-                ));
+                return Err((at, "a character that a shell gives a meaning to, outside quotes"));
             }
-            (_, c) if c.is_control() && c != '\t' => {
-                return Err((at, "a control character in a value"))
-            }
+            (_, c) if c.is_control() && c != '\t' => return Err((at, "a control character in a value")),
             (_, c) => value.push(c),
         }
     }
@@ -262,10 +233,7 @@ mod tests {
         vars.set("conflicts", "a \"$b\"").unwrap();
         let want = TEXT.replace("amd64 arm64", "arm64") + "conflicts=\"a \\\"\\$b\\\"\"\n";
         assert_eq!(vars.to_text(), want);
-        assert_eq!(
-            Vars::parse(&want).unwrap().get("conflicts"),
-            Some("a \"$b\"")
-        );
+        assert_eq!(Vars::parse(&want).unwrap().get("conflicts"), Some("a \"$b\""));
         assert!(vars.set("a b", "").is_err());
         assert!(vars.set("a", "1\n2").is_err());
     }
@@ -294,24 +262,12 @@ mod tests {
     #[test]
     fn checked() {
         let table = [
-            (
-                TEXT.replace("desc=", "des="),
-                "the variable desc is missing",
-            ),
-            (
-                TEXT.replace("amd64 arm64", " "),
-                "the variable arch names no architecture",
-            ),
-            (
-                TEXT.replace("plain", "\"a&b\""),
-                "'&' in target would be read by the sed of control-create: `a&b`",
-            ),
+            (TEXT.replace("desc=", "des="), "the variable desc is missing"),
+            (TEXT.replace("amd64 arm64", " "), "the variable arch names no architecture"),
+            (TEXT.replace("plain", "\"a&b\""), "'&' in target would be read by the sed of control-create: `a&b`"),
         ];
         for (text, want) in table {
-            assert_eq!(
-                Vars::parse(&text).unwrap().check().unwrap_err().to_string(),
-                want
-            );
+            assert_eq!(Vars::parse(&text).unwrap().check().unwrap_err().to_string(), want);
         }
     }
 
@@ -320,17 +276,7 @@ mod tests {
         for name in ["generic", "generic-lpae", "64k", "tickless"] {
             assert_eq!(check_flavour(name), Ok(()));
         }
-        for name in [
-            "",
-            "-a",
-            "a-",
-            "a.b",
-            "a_b",
-            "A",
-            "a b",
-            "é",
-            &"a".repeat(41),
-        ] {
+        for name in ["", "-a", "a-", "a.b", "a_b", "A", "a b", "é", &"a".repeat(41)] {
             assert!(check_flavour(name).is_err(), "{name}");
         }
     }

@@ -63,12 +63,7 @@ impl Version {
         if dash.is_some_and(|at| at + 1 == text.len()) {
             return Err(bad("the revision after the last `-` is empty"));
         }
-        Ok(Version {
-            text: text.to_owned(),
-            epoch,
-            start,
-            dash,
-        })
+        Ok(Version { text: text.to_owned(), epoch, start, dash })
     }
 
     /// The text as it was read.
@@ -93,10 +88,7 @@ impl Version {
 
     /// The version with `tail` at its end, which the caller knows to hold no `-` and no `:`.
     pub(super) fn appended(&self, tail: &str) -> Version {
-        Version {
-            text: format!("{}{tail}", self.text),
-            ..*self
-        }
+        Version { text: format!("{}{tail}", self.text), ..*self }
     }
 }
 
@@ -112,12 +104,7 @@ impl Ord for Version {
             .cmp(&other.epoch)
             .then_with(|| compare(self.upstream(), other.upstream()))
             // No revision sorts as revision 0 does.
-            .then_with(|| {
-                compare(
-                    self.revision().unwrap_or("0"),
-                    other.revision().unwrap_or("0"),
-                )
-            })
+            .then_with(|| compare(self.revision().unwrap_or("0"), other.revision().unwrap_or("0")))
     }
 }
 
@@ -144,8 +131,7 @@ fn compare(a: &str, b: &str) -> Ordering {
         let (words_b, rest_b) = b.split_at(run(b, |c| !c.is_ascii_digit()));
         let (number_a, rest_a) = rest_a.split_at(run(rest_a, |c| c.is_ascii_digit()));
         let (number_b, rest_b) = rest_b.split_at(run(rest_b, |c| c.is_ascii_digit()));
-        let order =
-            compare_words(words_a, words_b).then_with(|| compare_numbers(number_a, number_b));
+        let order = compare_words(words_a, words_b).then_with(|| compare_numbers(number_a, number_b));
         if order != Ordering::Equal {
             return order;
         }
@@ -207,27 +193,15 @@ mod tests {
             ("", "an empty version"),
             ("5.4 0", "' ' cannot stand in a version: `5.4 0`"),
             ("5.4_0", "'_' cannot stand in a version: `5.4_0`"),
-            (
-                "v5.4",
-                "the upstream part of a version begins with a digit: `v5.4`",
-            ),
-            (
-                "-1",
-                "the upstream part of a version begins with a digit: `-1`",
-            ),
+            ("v5.4", "the upstream part of a version begins with a digit: `v5.4`"),
+            ("-1", "the upstream part of a version begins with a digit: `-1`"),
             ("1-", "the revision after the last `-` is empty: `1-`"),
             ("x:1", "the epoch before `:` is not a number: `x:1`"),
             (":1", "the epoch before `:` is not a number: `:1`"),
             ("+1:1", "the epoch before `:` is not a number: `+1:1`"),
-            (
-                "2147483648:1",
-                "the epoch before `:` is not a number: `2147483648:1`",
-            ),
+            ("2147483648:1", "the epoch before `:` is not a number: `2147483648:1`"),
             ("1:2:3", "a second `:` in a version: `1:2:3`"),
-            (
-                "1:",
-                "the upstream part of a version begins with a digit: `1:`",
-            ),
+            ("1:", "the upstream part of a version begins with a digit: `1:`"),
         ];
         for (text, want) in table {
             assert_eq!(Version::parse(text).unwrap_err().to_string(), want);
@@ -272,12 +246,7 @@ mod tests {
 
     #[test]
     fn equal_though_written_otherwise() {
-        for (a, b) in [
-            ("1.0", "1.0-0"),
-            ("0:1.0", "1.0"),
-            ("1.01", "1.1"),
-            ("1.", "1.0"),
-        ] {
+        for (a, b) in [("1.0", "1.0-0"), ("0:1.0", "1.0"), ("1.01", "1.1"), ("1.", "1.0")] {
             assert_eq!(Version::parse(a).unwrap(), Version::parse(b).unwrap());
         }
     }

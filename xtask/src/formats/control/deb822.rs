@@ -103,10 +103,7 @@ impl Paragraph {
     /// The value of a field, whose name is compared without regard to case: comments are left
     /// out, white space around it too; further lines keep the space they begin with.
     pub fn get(&self, name: &str) -> Option<String> {
-        let lines = self
-            .raw(name)?
-            .split_inclusive('\n')
-            .filter(|line| !line.starts_with('#'));
+        let lines = self.raw(name)?.split_inclusive('\n').filter(|line| !line.starts_with('#'));
         Some(lines.collect::<String>().trim().to_owned())
     }
 
@@ -137,11 +134,7 @@ impl Paragraph {
             return Err(FormatError::new(value, message));
         }
         let gap = if value.starts_with('\n') { "" } else { " " };
-        let new = Field {
-            line: 0,
-            name: name.to_owned(),
-            raw: format!("{gap}{}\n", value.trim_end()),
-        };
+        let new = Field { line: 0, name: name.to_owned(), raw: format!("{gap}{}\n", value.trim_end()) };
         match self.field_mut(name) {
             Some(field) => field.raw = new.raw,
             None => {
@@ -155,9 +148,7 @@ impl Paragraph {
     /// Takes a field out; whether it was there.
     pub fn remove(&mut self, name: &str) -> bool {
         let before = self.items.len();
-        self.items.retain(
-            |item| !matches!(item, Item::Field(field) if field.name.eq_ignore_ascii_case(name)),
-        );
+        self.items.retain(|item| !matches!(item, Item::Field(field) if field.name.eq_ignore_ascii_case(name)));
         self.items.len() < before
     }
 
@@ -166,11 +157,7 @@ impl Paragraph {
     ///
     /// # Errors
     /// The field does not hold relations.
-    pub fn substitute(
-        &mut self,
-        name: &str,
-        changes: &[(&str, Substitute)],
-    ) -> Result<Vec<String>, FormatError> {
+    pub fn substitute(&mut self, name: &str, changes: &[(&str, Substitute)]) -> Result<Vec<String>, FormatError> {
         let Some(field) = self.field_mut(name) else {
             return Ok(Vec::new());
         };
@@ -208,10 +195,7 @@ impl Paragraph {
         }
         if line.starts_with([' ', '\t']) {
             // Comments between the lines of a field belong to it.
-            let at = self
-                .items
-                .iter()
-                .rposition(|item| matches!(item, Item::Field(_)));
+            let at = self.items.iter().rposition(|item| matches!(item, Item::Field(_)));
             let comments = self.items.split_off(at.map_or(0, |at| at + 1));
             let Some(Item::Field(field)) = self.items.last_mut() else {
                 return Err("a line that continues no field");
@@ -234,11 +218,7 @@ impl Paragraph {
         if self.field(name).is_some() {
             return Err("a field that the paragraph already has");
         }
-        self.items.push(Item::Field(Field {
-            line: number,
-            name: name.to_owned(),
-            raw: raw.to_owned(),
-        }));
+        self.items.push(Item::Field(Field { line: number, name: name.to_owned(), raw: raw.to_owned() }));
         Ok(())
     }
 
@@ -256,9 +236,7 @@ impl Paragraph {
     }
 
     fn end_last_line(&mut self) {
-        if let Some(Item::Comment(last) | Item::Field(Field { raw: last, .. })) =
-            self.items.last_mut()
-        {
+        if let Some(Item::Comment(last) | Item::Field(Field { raw: last, .. })) = self.items.last_mut() {
             if !last.ends_with('\n') {
                 last.push('\n');
             }
@@ -271,9 +249,7 @@ const LONGEST: usize = 1000;
 
 /// Debian Policy §5.1: printable characters without space and colon, not `#` or `-` first.
 fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(|b| b.is_ascii_graphic() && b != b':')
-        && !name.starts_with(['#', '-'])
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && b != b':') && !name.starts_with(['#', '-'])
 }
 
 #[cfg(test)]
@@ -292,18 +268,12 @@ mod tests {
         assert_eq!(control.to_text(), TEXT);
         let paragraphs: Vec<_> = control.paragraphs().collect();
         assert_eq!(paragraphs.len(), 2);
-        assert_eq!(
-            paragraphs[0].names().collect::<Vec<_>>(),
-            ["Source", "Build-Depends", "Vcs-Git"]
-        );
+        assert_eq!(paragraphs[0].names().collect::<Vec<_>>(), ["Source", "Build-Depends", "Vcs-Git"]);
         assert_eq!(
             paragraphs[0].get("build-depends").as_deref(),
             Some("debhelper (>= 9),\n dh-systemd,\n bc <!stage1>,")
         );
-        assert_eq!(
-            paragraphs[1].get("Description").as_deref(),
-            Some("one\n two\n .\n three")
-        );
+        assert_eq!(paragraphs[1].get("Description").as_deref(), Some("one\n two\n .\n three"));
         assert_eq!(paragraphs[1].get("Source"), None);
     }
 
@@ -320,10 +290,10 @@ mod tests {
         assert!(binary.set("Depends", "a\nb").is_err());
         assert!(binary.set("a b", "").is_err());
         drop(paragraphs);
-        let want = TEXT.replace("SRCPKGNAME", "linux").replace(
-            "Vcs-Git: git://x/+git/=SERIES=\n#XS: y\n",
-            "#XS: y\nSection: devel\n",
-        ) + "\nDepends:\n a,\n b\n";
+        let want = TEXT
+            .replace("SRCPKGNAME", "linux")
+            .replace("Vcs-Git: git://x/+git/=SERIES=\n#XS: y\n", "#XS: y\nSection: devel\n")
+            + "\nDepends:\n a,\n b\n";
         assert_eq!(control.to_text(), want);
     }
 
@@ -332,51 +302,28 @@ mod tests {
         let mut control = Control::parse(TEXT).unwrap();
         let source = control.paragraphs_mut().next().unwrap();
         let changes = [("dh-systemd", Substitute::Drop), ("gone", Substitute::Drop)];
-        assert_eq!(
-            source.substitute("Build-Depends", &changes).unwrap(),
-            ["dh-systemd"]
-        );
-        assert_eq!(
-            source.substitute("Build-Depends-Indep", &changes).unwrap(),
-            [""; 0]
-        );
+        assert_eq!(source.substitute("Build-Depends", &changes).unwrap(), ["dh-systemd"]);
+        assert_eq!(source.substitute("Build-Depends-Indep", &changes).unwrap(), [""; 0]);
         assert_eq!(control.to_text(), TEXT.replace(" dh-systemd,\n", ""));
 
         let mut control = Control::parse("A: 1\nDepends: bc\nB: 2\n").unwrap();
         let paragraph = control.paragraphs_mut().next().unwrap();
-        paragraph
-            .substitute("Depends", &[("bc", Substitute::Drop)])
-            .unwrap();
+        paragraph.substitute("Depends", &[("bc", Substitute::Drop)]).unwrap();
         assert_eq!(control.to_text(), "A: 1\nB: 2\n");
 
         let mut control = Control::parse("A: 1\nDepends: a,\n b c\n").unwrap();
         let paragraph = control.paragraphs_mut().next().unwrap();
         let error = paragraph.substitute("Depends", &[]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "line 3, column 4: more than a package in a relation: ` b c`"
-        );
+        assert_eq!(error.to_string(), "line 3, column 4: more than a package in a relation: ` b c`");
     }
 
     #[test]
     fn refused() {
         let table = [
-            (
-                "a b\n",
-                "line 1: neither a field, such as `Package: linux`, nor a comment: `a b`",
-            ),
-            (
-                "\n x: y\n",
-                "line 2: a line that continues no field: ` x: y`",
-            ),
-            (
-                "A: 1\nB: 2\na: 3\n",
-                "line 3: a field that the paragraph already has: `a: 3`",
-            ),
-            (
-                "A: 1\n-B: 2\n",
-                "line 2: neither a field, such as `Package: linux`, nor a comment: `-B: 2`",
-            ),
+            ("a b\n", "line 1: neither a field, such as `Package: linux`, nor a comment: `a b`"),
+            ("\n x: y\n", "line 2: a line that continues no field: ` x: y`"),
+            ("A: 1\nB: 2\na: 3\n", "line 3: a field that the paragraph already has: `a: 3`"),
+            ("A: 1\n-B: 2\n", "line 2: neither a field, such as `Package: linux`, nor a comment: `-B: 2`"),
         ];
         for (text, want) in table {
             assert_eq!(Control::parse(text).unwrap_err().to_string(), want);

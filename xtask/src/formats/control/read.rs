@@ -82,9 +82,7 @@ fn read_alternative(clean: &str, range: Range<usize>) -> Result<Alternative, Mis
     (found.name, at) = read_name(clean, at, range.end)?;
     if clean[at..range.end].starts_with(':') {
         let rest = &clean[at + 1..range.end];
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).unwrap_or(rest.len());
         if end == 0 {
             return Err((at, "nothing after the colon of a package"));
         }
@@ -103,23 +101,14 @@ fn read_alternative(clean: &str, range: Range<usize>) -> Result<Alternative, Mis
             b'<' => '>',
             _ => return Err((at, "more than a package in a relation")),
         };
-        let length = clean[at..range.end]
-            .find(close)
-            .ok_or((at, "a bracket that is not closed"))?;
+        let length = clean[at..range.end].find(close).ok_or((at, "a bracket that is not closed"))?;
         let inner = clean[at + 1..at + length].trim();
         match open {
             b'(' => {
-                found.constraint = Some(
-                    read_constraint(inner).ok_or((at, "not a version with <<, <=, =, >= or >>"))?,
-                )
+                found.constraint = Some(read_constraint(inner).ok_or((at, "not a version with <<, <=, =, >= or >>"))?)
             }
-            b'[' => {
-                found.architectures =
-                    read_terms(inner).ok_or((at, "not a list of architectures"))?
-            }
-            _ => found
-                .profiles
-                .push(read_terms(inner).ok_or((at, "not a list of build profiles"))?),
+            b'[' => found.architectures = read_terms(inner).ok_or((at, "not a list of architectures"))?,
+            _ => found.profiles.push(read_terms(inner).ok_or((at, "not a list of build profiles"))?),
         }
         let mixed = |all: &[(bool, String)]| all.iter().any(|(not, _)| *not != all[0].0);
         if open == b'[' && mixed(&found.architectures) {
@@ -166,19 +155,14 @@ fn read_constraint(inner: &str) -> Option<Constraint> {
     };
     let version = inner[split..].trim();
     let plain = |c: char| c.is_ascii_graphic() && !"()[]<>|,".contains(c);
-    (!version.is_empty() && version.chars().all(plain)).then(|| Constraint {
-        operator,
-        version: version.to_owned(),
-    })
+    (!version.is_empty() && version.chars().all(plain)).then(|| Constraint { operator, version: version.to_owned() })
 }
 
 fn read_terms(inner: &str) -> Option<Vec<(bool, String)>> {
     let terms: Option<Vec<_>> = inner
         .split_whitespace()
         .map(|term| {
-            let (not, name) = term
-                .strip_prefix('!')
-                .map_or((false, term), |name| (true, name));
+            let (not, name) = term.strip_prefix('!').map_or((false, term), |name| (true, name));
             let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._+=".contains(&b);
             (!name.is_empty() && name.bytes().all(plain)).then(|| (not, name.to_owned()))
         })
@@ -198,23 +182,14 @@ mod tests {
             ("", ""),
             ("a", "a"),
             ("\n a,\n# b,\n c (>= 9) ,\n,", "a, c (>= 9)"),
-            (
-                "a(>=1)|b:any(<<2~)[!x !y]<!p q><r>",
-                "a (>= 1) | b:any (<< 2~) [!x !y] <!p q> <r>",
-            ),
+            ("a(>=1)|b:any(<<2~)[!x !y]<!p q><r>", "a (>= 1) | b:any (<< 2~) [!x !y] <!p q> <r>"),
             ("libssl-dev:native <!stage1>", "libssl-dev:native <!stage1>"),
-            (
-                "${misc:Depends}, linux-headers-PKGVER-ABINUM",
-                "${misc:Depends}, linux-headers-PKGVER-ABINUM",
-            ),
+            ("${misc:Depends}, linux-headers-PKGVER-ABINUM", "${misc:Depends}, linux-headers-PKGVER-ABINUM"),
             (
                 "linux-image=SIGN-ME-PKG=-PKGVER, =PROVIDES=${linux:rprovides}",
                 "linux-image=SIGN-ME-PKG=-PKGVER, =PROVIDES=${linux:rprovides}",
             ),
-            (
-                "perl:any (= ${binary:Version})",
-                "perl:any (= ${binary:Version})",
-            ),
+            ("perl:any (= ${binary:Version})", "perl:any (= ${binary:Version})"),
             ("a (< 1), b (> 2)", "a (<= 1), b (>= 2)"),
         ];
         for (text, want) in table {
@@ -227,47 +202,17 @@ mod tests {
     #[test]
     fn refused() {
         let table = [
-            (
-                "a |",
-                "line 1, column 4: a package's name is missing: `a |`",
-            ),
-            (
-                "a b",
-                "line 1, column 3: more than a package in a relation: `a b`",
-            ),
+            ("a |", "line 1, column 4: a package's name is missing: `a |`"),
+            ("a b", "line 1, column 3: more than a package in a relation: `a b`"),
             ("é", "line 1, column 1: a package's name is missing: `é`"),
-            (
-                "a,\n# x\n b:",
-                "line 3, column 3: nothing after the colon of a package: ` b:`",
-            ),
-            (
-                "a (1)",
-                "line 1, column 3: not a version with <<, <=, =, >= or >>: `a (1)`",
-            ),
-            (
-                "a (>= )",
-                "line 1, column 3: not a version with <<, <=, =, >= or >>: `a (>= )`",
-            ),
-            (
-                "a (>= 1",
-                "line 1, column 3: a bracket that is not closed: `a (>= 1`",
-            ),
-            (
-                "a (>= 1) (<< 2)",
-                "line 1, column 10: more than a package in a relation: `a (>= 1) (<< 2)`",
-            ),
-            (
-                "a []",
-                "line 1, column 3: not a list of architectures: `a []`",
-            ),
-            (
-                "a [x !y]",
-                "line 1, column 3: architectures with and without `!` in one list: `a [x !y]`",
-            ),
-            (
-                "a <!>",
-                "line 1, column 3: not a list of build profiles: `a <!>`",
-            ),
+            ("a,\n# x\n b:", "line 3, column 3: nothing after the colon of a package: ` b:`"),
+            ("a (1)", "line 1, column 3: not a version with <<, <=, =, >= or >>: `a (1)`"),
+            ("a (>= )", "line 1, column 3: not a version with <<, <=, =, >= or >>: `a (>= )`"),
+            ("a (>= 1", "line 1, column 3: a bracket that is not closed: `a (>= 1`"),
+            ("a (>= 1) (<< 2)", "line 1, column 10: more than a package in a relation: `a (>= 1) (<< 2)`"),
+            ("a []", "line 1, column 3: not a list of architectures: `a []`"),
+            ("a [x !y]", "line 1, column 3: architectures with and without `!` in one list: `a [x !y]`"),
+            ("a <!>", "line 1, column 3: not a list of build profiles: `a <!>`"),
             ("${a", "line 1, column 1: a `${` that is not closed: `${a`"),
         ];
         for (text, want) in table {

@@ -80,18 +80,11 @@ impl Alternative {
         let here = match self.architectures.first() {
             None => true,
             // All carry a `!`, or none does.
-            Some((true, _)) => !self
-                .architectures
-                .iter()
-                .any(|(_, p)| architecture::matches(p, arch)),
-            Some((false, _)) => self
-                .architectures
-                .iter()
-                .any(|(_, p)| architecture::matches(p, arch)),
+            Some((true, _)) => !self.architectures.iter().any(|(_, p)| architecture::matches(p, arch)),
+            Some((false, _)) => self.architectures.iter().any(|(_, p)| architecture::matches(p, arch)),
         };
         let holds = |(not, profile): &(bool, String)| profiles.contains(&profile.as_str()) != *not;
-        here && (self.profiles.is_empty()
-            || self.profiles.iter().any(|group| group.iter().all(holds)))
+        here && (self.profiles.is_empty() || self.profiles.iter().any(|group| group.iter().all(holds)))
     }
 }
 
@@ -118,11 +111,7 @@ impl fmt::Display for Relations {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all: Vec<String> = self
-            .alternatives
-            .iter()
-            .map(Alternative::to_string)
-            .collect();
+        let all: Vec<String> = self.alternatives.iter().map(Alternative::to_string).collect();
         f.write_str(&all.join(" | "))
     }
 }
@@ -130,9 +119,7 @@ impl fmt::Display for Entry {
 impl fmt::Display for Alternative {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let terms = |all: &[(bool, String)]| {
-            let terms = all
-                .iter()
-                .map(|(not, term)| format!("{}{term}", if *not { "!" } else { "" }));
+            let terms = all.iter().map(|(not, term)| format!("{}{term}", if *not { "!" } else { "" }));
             terms.collect::<Vec<_>>().join(" ")
         };
         f.write_str(&self.name)?;
@@ -208,13 +195,7 @@ mod tests {
         ];
         for (constraint, version, want) in table {
             let relations = Relations::parse(&format!("a ({constraint})")).unwrap();
-            let constraint = relations
-                .iter()
-                .next()
-                .unwrap()
-                .constraint
-                .as_ref()
-                .unwrap();
+            let constraint = relations.iter().next().unwrap().constraint.as_ref().unwrap();
             assert_eq!(constraint.accepts(&Version::parse(version).unwrap()), want);
         }
     }

@@ -87,11 +87,7 @@ pub fn substitute(text: &str, changes: &[(&str, Substitute)]) -> Result<Substitu
     }
     let mut seen = BTreeSet::new();
     changed.retain(|name| seen.insert(name.clone()));
-    Ok(Substituted {
-        empty: !out.any,
-        text: out.finish(),
-        changed,
-    })
+    Ok(Substituted { empty: !out.any, text: out.finish(), changed })
 }
 
 /// What stands before an alternative that stays.
@@ -164,16 +160,8 @@ mod tests {
         let table = [
             ("", "", ""),
             (" a, b\n", " a, b\n", ""),
-            (
-                "\n dh-systemd (>= 1) <!x>,\n b,\n",
-                "\n debhelper (>= 1) <!x>,\n b,\n",
-                "dh-systemd",
-            ),
-            (
-                " libssl-dev<!stage1>, libssl-dev:any\n",
-                " libssl-dev:native<!stage1>, libssl-dev:any\n",
-                "libssl-dev",
-            ),
+            ("\n dh-systemd (>= 1) <!x>,\n b,\n", "\n debhelper (>= 1) <!x>,\n b,\n", "dh-systemd"),
+            (" libssl-dev<!stage1>, libssl-dev:any\n", " libssl-dev:native<!stage1>, libssl-dev:any\n", "libssl-dev"),
             ("\n a,\n jdk <!x>,\n b,\n", "\n a,\n b,\n", "jdk"),
             ("\n a,\n jdk,\n", "\n a,\n", "jdk"),
             ("\n a,\n jdk\n", "\n a\n", "jdk"),

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Changes to annotations: values, notes, flavours, whole configurations.
+//!
+//! The flavour stage calls it. It must never take in what the vendor's tool could not read back:
+//! the build reads the file with that tool.
+
+use std::collections::BTreeSet;
+
+use super::super::config::{check_symbol, Config, Value, ValueKind};
+use super::super::vars::check_flavour;
+use super::super::FormatError;
+use super::lookup::SKIPPED;
+use super::parse::Annotations;
+
+/// What the Python tool writes over the note of a symbol whose value it changes.
+const STALE_NOTE: &str = "TODO: update note";
+
+impl Annotations {
+    /// Sets the value of a symbol, named without `CONFIG_`, for a key of the header, `arm64` or
+    /// `arm64-tickless`; `None` says that the `.config` does not mention it.
+    ///
+    /// # Errors
+    /// A key that the header does not name, a value that the format cannot hold.
+    pub fn set(&mut self, symbol: &str, key: &str, value: Option<&Value>) -> Result<(), FormatError> {
+        check_symbol(symbol)?;
+        if !self.header.arches.iter().chain(&self.header.flavours).any(|name| name == key) {
+            let message = "neither an architecture nor a flavour that the annotations name";
+            return Err(FormatError::new(key, message));
+        }
+        let value = value.map_or(Ok("-"), writable)?;
+        self.table.entry(symbol).put(key, value);
+        Ok(())
+    }
+
+    /// Takes a key of a symbol out. What an included file says of it counts again.
+    pub fn unset(&mut self, symbol: &str, key: &str) {
+        if self.table.get(symbol).is_some() {
+            self.table.entry(symbol).remove(key);
+        }
+    }
+
+    /// Sets the note of a symbol that has a value.
+    ///
+    /// # Errors
+    /// No such symbol, or a note with a character that the format cannot hold.
+    pub fn set_note(&mut self, symbol: &str, note: &str) -> Result<(), FormatError> {
+        if self.table.get(symbol).is_none() {
+            return Err(FormatError::new(symbol, "a note for a symbol that has no value"));
+        }
+        if note.contains(['<', '>', '\'']) || note.chars().any(char::is_control) {
+            let message = "a note cannot hold `<`, `>`, `'` or a control character";
+            return Err(FormatError::new(note, message));
+        }
+        self.table.entry(symbol).note = Some(format!("'{note}'"));
+        Ok(())
+    }
+
+    /// The note of a symbol, without its quotes.
+    pub fn note(&self, symbol: &str) -> Option<&str> {
+        let note = self.table.get(symbol)?.note.as_deref()?;
+        Some(note.trim_matches('\''))
+    }
+
+    /// Adds a flavour, `arm64-tickless`, to the header; it exports what `dependency`,
+    /// `arm64-generic`, exports. Adding it twice is adding it once.
+    ///
+    /// # Errors
+    /// A name that is none, an architecture or a dependency that no header names, a flavour that
+    /// is there with another dependency.
+    pub fn add_flavour(&mut self, flavour: &str, dependency: &str) -> Result<(), FormatError> {
+        let bad = |text: &str, message: &str| Err(FormatError::new(text, message));
+        let Some((arch, name)) = flavour.split_once('-') else {
+            return bad(flavour, "a flavour is written with its architecture, as in arm64-generic");
+        };
+        check_flavour(name)?;
+        if !self.header.arches.iter().any(|known| known == arch) {
+            return bad(arch, "an architecture that the annotations do not name in ARCH");
+        }
+        let same_arch = dependency.split_once('-').is_some_and(|(other, _)| other == arch);
+        if !self.known.iter().any(|known| known == dependency) || !same_arch || flavour == dependency {
+            return bad(dependency, "not another flavour of the same architecture");
+        }
+        if self.header.flavours.iter().any(|known| known == flavour) {
+            return match self.header.dependency(flavour) == Some(dependency) {
+                true => Ok(()),
+                false => bad(flavour, "a flavour that the annotations name already"),
+            };
+        }
+        // A dependency reaches no further than one flavour, and keys of the flavour itself may
+        // have been left behind: what differs is written down.
+        let further = self.header.dependency(dependency).map(str::to_owned);
+        for entry in self.table.entries_mut() {
+            let wanted = entry.resolve(dependency, further.as_deref(), arch).unwrap_or("-").to_owned();
+            if entry.resolve(flavour, Some(dependency), arch).unwrap_or("-") != wanted {
+                entry.put(flavour, &wanted);
+            }
+        }
+        self.header.add(arch, flavour, Some(dependency));
+        self.known.push(flavour.to_owned());
+        Ok(())
+    }
+
+    /// Takes a flavour out of the header, and all its values.
+    ///
+    /// # Errors
+    /// It is the only flavour, or another one depends on it.
+    pub fn remove_flavour(&mut self, flavour: &str) -> Result<(), FormatError> {
+        if self.header.dependencies.iter().any(|(_, target)| target == flavour) {
+            return Err(FormatError::new(flavour, "a flavour that another one depends on"));
+        }
+        if self.header.flavours == [flavour] {
+            return Err(FormatError::new(flavour, "the only flavour of the annotations"));
+        }
+        self.table.entries_mut().for_each(|entry| entry.remove(flavour));
+        self.header.remove(flavour);
+        self.known.retain(|known| known != flavour);
+        Ok(())
+    }
+
+    /// Takes in a whole `.config` for a flavour: what it does not mention is absent. The symbols
+    /// whose note is stale now, for their value changed.
+    ///
+    /// Other than the Python tool's `--import`, it leaves out the symbols of [`SKIPPED`]: they
+    /// tell which compiler happened to be there.
+    ///
+    /// # Errors
+    /// A flavour that the header does not name, a value that the format cannot hold.
+    pub fn import(&mut self, config: &Config, arch: &str, flavour: &str) -> Result<Vec<String>, FormatError> {
+        let keys = self.keys(arch, flavour)?;
+        let mut symbols: BTreeSet<String> = config.iter().map(|(symbol, _)| symbol.to_owned()).collect();
+        let ours = self.table.iter().filter(|(_, entry)| keys.of(entry).is_some());
+        symbols.extend(ours.map(|(symbol, _)| symbol.to_owned()));
+        self.take_in(symbols, config, arch, flavour)
+    }
+
+    /// Takes in the symbols that a `.config` or a fragment mentions, and leaves the others as
+    /// they are. The symbols whose note is stale now.
+    ///
+    /// # Errors
+    /// A flavour that the header does not name, a value that the format cannot hold.
+    pub fn update(&mut self, config: &Config, arch: &str, flavour: &str) -> Result<Vec<String>, FormatError> {
+        let symbols = config.iter().map(|(symbol, _)| symbol.to_owned()).collect();
+        self.take_in(symbols, config, arch, flavour)
+    }
+
+    fn take_in(
+        &mut self,
+        symbols: BTreeSet<String>,
+        config: &Config,
+        arch: &str,
+        flavour: &str,
+    ) -> Result<Vec<String>, FormatError> {
+        let mut changes = Vec::new();
+        let keys = self.keys(arch, flavour)?;
+        for symbol in symbols.iter().filter(|symbol| !SKIPPED.contains(&symbol.as_str())) {
+            let value = config.get(symbol).map_or(Ok("-"), writable)?;
+            let entry = self.table.get(symbol);
+            let changed = entry.and_then(|entry| keys.of(entry)) != Some(value);
+            let stale = changed && entry.is_some_and(|entry| entry.note.is_some());
+            changes.push((symbol.to_owned(), value.to_owned(), stale));
+        }
+        let own = keys.own;
+        let mut stale_notes = Vec::new();
+        for (symbol, value, stale) in changes {
+            let entry = self.table.entry(&symbol);
+            entry.put(&own, &value);
+            if stale {
+                entry.note = Some(STALE_NOTE.to_owned());
+                stale_notes.push(symbol);
+            }
+        }
+        Ok(stale_notes)
+    }
+}
+
+/// The text of a value, where the format can hold it: a `>` ends a policy, runs of spaces are
+/// squeezed, and the Python tool takes a backslash or a `'` in a `.config` for its own.
+fn writable(value: &Value) -> Result<&str, FormatError> {
+    let text = value.as_str();
+    let spaces = text.contains("  ") || text.starts_with(' ') || text.ends_with(' ');
+    let bad = text.contains(['>', '\\', '\'', '\u{2028}', '\u{2029}']);
+    if value.kind() == ValueKind::Other || spaces || bad {
+        return Err(FormatError::new(text, "a value that annotations cannot hold"));
+    }
+    Ok(text)
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The header of an annotations file: format, architectures, flavours and what they depend on.
+//!
+//! `parse` reads it and `edit` adds a flavour to it. It must never rebuild a list: in some series
+//! it names more flavours than are built, and the vendor's order stays.
+
+use super::super::FormatError;
+use super::literal::{read_dict, write_dict, Pairs};
+
+/// The leading comment lines, and what they say (annotations.py of 5.4.0-200.220, lines 165-185).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Header {
+    /// The lines, without line ends.
+    pub lines: Vec<String>,
+    /// `# ARCH:`.
+    pub arches: Vec<String>,
+    /// `# FLAVOUR:`, each `arch-flavour`.
+    pub flavours: Vec<String>,
+    /// `# FLAVOUR_DEP:`, flavour and the flavour it takes values from.
+    pub dependencies: Pairs,
+}
+
+impl Header {
+    /// Reads the header lines at the top of a file.
+    ///
+    /// # Errors
+    /// No ARCH or no FLAVOUR, and every FORMAT but 4: older ones were read by another tool.
+    pub fn parse(text: &str) -> Result<Self, FormatError> {
+        let mut header = Header::default();
+        for (number, line) in (1..).zip(text.lines()) {
+            if !line.starts_with('#') {
+                break;
+            }
+            let list = |rest: &str| rest.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect();
+            if let Some(format) = line.strip_prefix("# FORMAT: ") {
+                check_format(format.trim()).map_err(|message| FormatError::at(number, 0, line, message))?;
+            } else if let Some(rest) = line.strip_prefix("# ARCH: ") {
+                header.arches = list(rest);
+            } else if let Some(rest) = line.strip_prefix("# FLAVOUR: ") {
+                header.flavours = list(rest);
+            } else if let Some(rest) = line.strip_prefix("# FLAVOUR_DEP: ") {
+                header.dependencies = read_dict(rest).map_err(|message| FormatError::at(number, 0, line, message))?;
+            }
+            header.lines.push(line.to_owned());
+        }
+        for (list, name) in [(&header.arches, "ARCH"), (&header.flavours, "FLAVOUR")] {
+            if list.is_empty() {
+                return Err(FormatError::new("", format!("the annotations have no line `# {name}: …`")));
+            }
+        }
+        Ok(header)
+    }
+
+    /// Refuses a dependency between flavours that are not there. Targets may stand in the header
+    /// of an included file (annotations.py, lines 190-196).
+    pub fn check(&self, known: &[String]) -> Result<(), FormatError> {
+        for (source, target) in &self.dependencies {
+            if !self.flavours.contains(source) {
+                let message = "a flavour of FLAVOUR_DEP that FLAVOUR does not name";
+                return Err(FormatError::new(source, message));
+            }
+            if !known.contains(target) {
+                let message = "a flavour that FLAVOUR_DEP points at and no FLAVOUR names";
+                return Err(FormatError::new(target, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The flavour that `flavour` takes values from where it has none.
+    pub fn dependency(&self, flavour: &str) -> Option<&str> {
+        self.dependencies.iter().find(|(source, _)| source == flavour).map(|(_, target)| target.as_str())
+    }
+
+    /// Adds a flavour behind the others of its architecture.
+    pub fn add(&mut self, arch: &str, flavour: &str, dependency: Option<&str>) {
+        if !self.flavours.iter().any(|name| name == flavour) {
+            let own = |name: &String| name.strip_prefix(arch).is_some_and(|rest| rest.starts_with('-'));
+            let at = self.flavours.iter().rposition(own).map_or(self.flavours.len(), |at| at + 1);
+            self.flavours.insert(at, flavour.to_owned());
+        }
+        if let Some(target) = dependency {
+            let pair = (flavour.to_owned(), target.to_owned());
+            self.dependencies.retain(|(source, _)| source != flavour);
+            let at = self.dependencies.iter().position(|(source, _)| source.as_str() > flavour);
+            self.dependencies.insert(at.unwrap_or(self.dependencies.len()), pair);
+        }
+        self.write();
+    }
+
+    /// Takes a flavour out, and its dependency.
+    pub fn remove(&mut self, flavour: &str) {
+        self.flavours.retain(|name| name != flavour);
+        self.dependencies.retain(|(source, _)| source != flavour);
+        self.write();
+    }
+
+    /// Puts both lists into their lines.
+    fn write(&mut self) {
+        let flavours = format!("# FLAVOUR: {}", self.flavours.join(" "));
+        let pairs = self.dependencies.iter().map(|(a, b)| (a.as_str(), b.as_str()));
+        let dependencies = format!("# FLAVOUR_DEP: {}", write_dict(pairs));
+        let place = |lines: &[String], name: &str| lines.iter().rposition(|line| line.starts_with(name));
+        let at = place(&self.lines, "# FLAVOUR: ").unwrap_or_default();
+        self.lines[at] = flavours;
+        match place(&self.lines, "# FLAVOUR_DEP: ") {
+            Some(at) if self.dependencies.is_empty() => drop(self.lines.remove(at)),
+            Some(at) => self.lines[at] = dependencies,
+            None if self.dependencies.is_empty() => {}
+            None => self.lines.insert(at + 1, dependencies),
+        }
+    }
+}
+
+fn check_format(format: &str) -> Result<(), String> {
+    match format.parse::<u32>() {
+        Ok(4) => Ok(()),
+        Ok(0..=3) => Err(format!(
+            "annotations of FORMAT {format}, which Ubuntu's older perl tool reads; FORMAT 4 begins \
+             with Ubuntu-5.4.0-166.183 and Ubuntu-5.15.0-78.85"
+        )),
+        _ => Err("annotations of an unknown FORMAT; 4 is known".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Header;
+
+    const TEXT: &str = "# Menu: HEADER\n# FORMAT: 4\n# ARCH: amd64 arm64\n# FLAVOUR: amd64-generic \
+                        arm64-generic armhf-generic\n\n# FLAVOUR: late\n";
+
+    #[test]
+    fn read() {
+        let header = Header::parse(TEXT).unwrap();
+        assert_eq!(header.arches, ["amd64", "arm64"]);
+        assert_eq!(header.flavours, ["amd64-generic", "arm64-generic", "armhf-generic"]);
+        assert_eq!(header.lines.len(), 4);
+        assert_eq!(header.dependency("arm64-generic"), None);
+    }
+
+    #[test]
+    fn refused() {
+        let table = [
+            ("\n# ARCH: a\n# FLAVOUR: a-b\n", "the annotations have no line `# ARCH: …`"),
+            ("# ARCH: a\n", "the annotations have no line `# FLAVOUR: …`"),
+            (
+                "# FORMAT: 3\n",
+                "line 1: annotations of FORMAT 3, which Ubuntu's older perl tool reads; FORMAT 4 begins with \
+                 Ubuntu-5.4.0-166.183 and Ubuntu-5.15.0-78.85: `# FORMAT: 3`",
+            ),
+            ("# FORMAT: 5\n", "line 1: annotations of an unknown FORMAT; 4 is known: `# FORMAT: 5`"),
+            ("# FLAVOUR_DEP: x\n", "line 1: not a dict, which begins with `{`: `# FLAVOUR_DEP: x`"),
+        ];
+        for (text, want) in table {
+            assert_eq!(Header::parse(text).unwrap_err().to_string(), want);
+        }
+    }
+
+    #[test]
+    fn flavours_come_and_go() {
+        let mut header = Header::parse(TEXT).unwrap();
+        let before = header.clone();
+        header.add("arm64", "arm64-tickless", Some("arm64-generic"));
+        assert_eq!(
+            header.lines[3..],
+            [
+                "# FLAVOUR: amd64-generic arm64-generic arm64-tickless armhf-generic",
+                "# FLAVOUR_DEP: {'arm64-tickless': 'arm64-generic'}"
+            ]
+        );
+        let once = header.clone();
+        header.add("arm64", "arm64-tickless", Some("arm64-generic"));
+        assert_eq!(header, once);
+        header.add("arm64", "arm64-slim", Some("arm64-generic"));
+        assert_eq!(
+            header.lines[4],
+            "# FLAVOUR_DEP: {'arm64-slim': 'arm64-generic', 'arm64-tickless': 'arm64-generic'}"
+        );
+        assert_eq!(header.check(&header.flavours), Ok(()));
+        assert!(header.check(&["arm64-tickless".to_owned()]).is_err());
+        header.remove("arm64-slim");
+        assert_eq!(header, once);
+        header.remove("arm64-tickless");
+        assert_eq!(header, before);
+    }
+}

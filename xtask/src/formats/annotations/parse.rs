@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Reading annotations files, the ones they include among them.
+//!
+//! The flavour and audit stages begin here. It must never open a file itself: what an `include`
+//! names is asked for by its place in the tree, and one outside of the tree is never asked for.
+
+use super::super::config::check_symbol;
+use super::super::FormatError;
+use super::header::Header;
+use super::literal::{read_dict, Pairs};
+use super::table::Table;
+
+/// How deep files may include each other; Ubuntu's go two deep.
+const DEEPEST: usize = 8;
+/// How many files may be read, one twice counted twice.
+const MOST_FILES: usize = 64;
+/// How many keys a symbol may have; Ubuntu's flavours of all architectures are some 30.
+const MOST_KEYS: usize = 1000;
+
+/// An annotations file with all that it includes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annotations {
+    pub(super) header: Header,
+    /// The includes of the file itself, as written.
+    pub(super) includes: Vec<String>,
+    pub(super) table: Table,
+    /// What header and includes say without the file's own lines.
+    pub(super) base: Table,
+    /// The flavours of all `# FLAVOUR:` lines.
+    pub(super) known: Vec<String>,
+    /// The file as it was read.
+    pub(super) parsed: Parsed,
+}
+
+/// What was read, for saving without touching more than what changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Parsed {
+    pub lines: Vec<Line>,
+    pub table: Table,
+    /// How many lines the header had.
+    pub header: usize,
+}
+
+/// A line of the file itself, with its line end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub raw: String,
+    pub kind: Kind,
+}
+
+/// What a line of the body is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Blank, or a comment.
+    Other,
+    Include,
+    Symbol {
+        name: String,
+        /// Whether a policy stands on it; else a note does.
+        policy: bool,
+    },
+}
+
+struct Reader<'a> {
+    include: &'a dyn Fn(&str) -> Result<String, FormatError>,
+    /// The folder of the file at the top: includes are relative to it, nested ones too
+    /// (annotations.py of 5.4.0-200.220, line 99).
+    folder: &'a str,
+    arches: Vec<String>,
+    known: Vec<String>,
+    table: Table,
+    base: Table,
+    /// The files being read, the innermost last.
+    open: Vec<String>,
+    files: usize,
+}
+
+impl Annotations {
+    /// Reads the file that stands at `path` in the tree, such as
+    /// `debian.master/config/annotations`. `include` gives the text of another file by its path
+    /// in the tree.
+    ///
+    /// # Errors
+    /// What the Python tool refuses, older formats, symbols that are none, files that include
+    /// themselves, and includes from outside of the tree. In an included file, the message names
+    /// it.
+    pub fn parse(
+        text: &str,
+        path: &str,
+        include: &dyn Fn(&str) -> Result<String, FormatError>,
+    ) -> Result<Self, FormatError> {
+        let header = Header::parse(text)?;
+        let mut reader = Reader {
+            include,
+            folder: path.rsplit_once('/').map_or("", |(folder, _)| folder),
+            arches: header.arches.clone(),
+            known: Vec::new(),
+            table: Table::default(),
+            base: Table::default(),
+            open: vec![path.to_owned()],
+            files: 1,
+        };
+        let (mut includes, mut lines) = (Vec::new(), Vec::new());
+        for (number, raw) in (1..).zip(text.split_inclusive('\n')) {
+            let kind = reader.line(raw.trim_end_matches(['\r', '\n']), Some(&mut includes));
+            lines.push(Line {
+                raw: raw.to_owned(),
+                kind: kind.map_err(|error| match error.line {
+                    0 => error.on_line(number),
+                    _ => error,
+                })?,
+            });
+        }
+        header.check(&reader.known)?;
+        Ok(Annotations {
+            parsed: Parsed { lines, table: reader.table.clone(), header: header.lines.len() },
+            header,
+            includes,
+            table: reader.table,
+            base: reader.base,
+            known: reader.known,
+        })
+    }
+}
+
+impl Reader<'_> {
+    /// Takes in one line. `includes` is there for lines of the file at the top.
+    fn line(&mut self, raw: &str, includes: Option<&mut Vec<String>>) -> Result<Kind, FormatError> {
+        let bad = |message: &str| FormatError::at(0, 0, raw, message);
+        // Python ends a line at every control character of that kind; no file has one.
+        if raw.chars().any(|c| (c.is_control() && c != '\t') || matches!(c, '\u{2028}' | '\u{2029}')) {
+            return Err(bad("a control character"));
+        }
+        let line = raw.split([' ', '\t']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        let line = line.trim();
+        if let Some(flavours) = line.strip_prefix("# FLAVOUR: ") {
+            self.known.extend(flavours.split(' ').map(str::to_owned));
+        }
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(Kind::Other);
+        }
+        if let Some(rest) = line.strip_prefix("include ") {
+            let name = rest.strip_prefix('"').unwrap_or(rest);
+            let name = name.split('"').next().unwrap_or_default();
+            if let Some(includes) = includes {
+                includes.push(name.to_owned());
+            }
+            self.include(name, raw)?;
+            return Ok(Kind::Include);
+        }
+        let name = line.split(' ').next().unwrap_or_default();
+        let policy = field(line, " policy<");
+        let note = field(line, " note<");
+        let symbol = name.strip_prefix("CONFIG_").filter(|symbol| check_symbol(symbol).is_ok());
+        let (Some(symbol), true) = (symbol, policy.is_some() || note.is_some()) else {
+            return Err(bad("neither a symbol with policy<…> or note<…>, nor a comment, nor an include"));
+        };
+        let pairs = policy.map(read_dict).transpose().map_err(bad)?;
+        self.merge(symbol, pairs.as_ref(), note, includes.is_none()).map_err(bad)?;
+        Ok(Kind::Symbol { name: symbol.to_owned(), policy: policy.is_some() })
+    }
+
+    fn merge(
+        &mut self,
+        symbol: &str,
+        pairs: Option<&Pairs>,
+        note: Option<&str>,
+        included: bool,
+    ) -> Result<(), &'static str> {
+        let tables = [Some(&mut self.table), included.then_some(&mut self.base)];
+        for table in tables.into_iter().flatten() {
+            let entry = table.entry(symbol);
+            if let Some(pairs) = pairs {
+                entry.merge(pairs.clone(), &self.arches);
+                if entry.policy.len() > MOST_KEYS {
+                    return Err("more than 1000 keys for one symbol");
+                }
+            }
+            if let Some(note) = note {
+                entry.note = Some(format!("'{}'", note.replace('\'', "")));
+                entry.one_line = pairs.is_some();
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads another file, named by the line `raw`.
+    fn include(&mut self, name: &str, raw: &str) -> Result<(), FormatError> {
+        let bad = |message: &str| FormatError::at(0, 0, raw, message);
+        let path = join(self.folder, name).ok_or_else(|| bad("an include from outside of the tree"))?;
+        if self.open.contains(&path) {
+            return Err(bad("a file that includes itself"));
+        }
+        self.files += 1;
+        if self.open.len() > DEEPEST || self.files > MOST_FILES {
+            return Err(bad("too many includes: at most 64 files, 8 deep"));
+        }
+        let text = (self.include)(&path).map_err(|error| bad(&error.message))?;
+        self.open.push(path);
+        for (number, raw) in (1..).zip(text.lines()) {
+            if let Err(mut error) = self.line(raw, None) {
+                // One with a line is of a file further in, and names it.
+                if error.line == 0 {
+                    error.line = number;
+                    let path = self.open.last().map_or("", String::as_str);
+                    error.message = format!("in {path}: {}", error.message);
+                }
+                return Err(error);
+            }
+        }
+        self.open.pop();
+        Ok(())
+    }
+}
+
+/// What stands between the last `start` that is closed and the first `>` behind it.
+fn field<'a>(line: &'a str, start: &str) -> Option<&'a str> {
+    let end = line.rfind('>')?;
+    let at = line[..end].rfind(start)? + start.len();
+    line[at..].split_once('>').map(|(inner, _)| inner)
+}
+
+/// The path of `name` in `folder`, both in the tree; `None` where it would leave the tree.
+fn join(folder: &str, name: &str) -> Option<String> {
+    if name.is_empty() || name.starts_with('/') || name.contains(['\\', '\0']) {
+        return None;
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(name.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::FormatError;
+    use super::{join, Annotations};
+    use proptest::prelude::*;
+
+    const HEADER: &str = "# ARCH: amd64 arm64\n# FLAVOUR: amd64-generic arm64-generic\n\n";
+
+    fn file(path: &str) -> Result<String, FormatError> {
+        let text = match path {
+            "debian.master/config/annotations" => "# FLAVOUR: arm64-master\nCONFIG_A policy<{'arm64': 'm'}>\n",
+            "a/loop" => "include \"loop\"\n",
+            "a/twice" => "include \"../debian.master/config/annotations\"\ninclude \"deep\"\n",
+            "a/deep" => "\n# x\noops\n",
+            _ => return Err(FormatError::new("", "no such file")),
+        };
+        Ok(text.to_owned())
+    }
+
+    fn read(body: &str) -> Result<Annotations, FormatError> {
+        Annotations::parse(&format!("{HEADER}{body}"), "a/annotations", &file)
+    }
+
+    fn policy(annotations: &Annotations, symbol: &str) -> String {
+        let entry = annotations.table.get(symbol).unwrap();
+        format!("{:?} {:?}", entry.policy, entry.note)
+    }
+
+    #[test]
+    fn bodies() {
+        let table = [
+            ("CONFIG_A policy<{'arm64': 'y'}>", r#"[("arm64", "y")] None"#),
+            ("\tCONFIG_A\t\t policy<{'arm64':\t'y'}>  ", r#"[("arm64", "y")] None"#),
+            ("CONFIG_A policy<{'arm64': 'y'}> note<'why'>", r#"[("arm64", "y")] Some("'why'")"#),
+            ("CONFIG_A note<it's>\nCONFIG_A policy<{}>", r#"[] Some("'its'")"#),
+            ("CONFIG_A policy<{'arm64': '\"a  b\"'}>", r#"[("arm64", "\"a b\"")] None"#),
+            ("include \"../debian.master/config/annotations\"", r#"[("arm64", "m")] None"#),
+            (
+                "include ../debian.master/config/annotations\nCONFIG_A policy<{'arm64-generic': 'y'}>",
+                r#"[("arm64", "m"), ("arm64-generic", "y")] None"#,
+            ),
+            (
+                "CONFIG_A policy<{'arm64-generic': 'y'}>\ninclude \"../debian.master/config/annotations\"",
+                r#"[("arm64", "m")] None"#,
+            ),
+        ];
+        for (body, want) in table {
+            assert_eq!(policy(&read(body).unwrap(), "A"), want, "{body}");
+        }
+    }
+
+    #[test]
+    fn refused() {
+        let table = [
+            ("oops", "line 4: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `oops`"),
+            ("A policy<{}>", "line 4: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `A policy<{}>`"),
+            ("CONFIG_A policy<{'a': 'b'}", "line 4: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `CONFIG_A policy<{'a': 'b'}`"),
+            ("\nCONFIG_A policy<{1: 2}>", "line 5: not a string in quotes: `CONFIG_A policy<{1: 2}>`"),
+            ("CONFIG_A note<\x07>", "line 4: a control character: `CONFIG_A note<\u{fffd}>`"),
+            ("include \"none\"", "line 4: no such file: `include \"none\"`"),
+            ("include \"/etc/passwd\"", "line 4: an include from outside of the tree: `include \"/etc/passwd\"`"),
+            ("include \"../../x\"", "line 4: an include from outside of the tree: `include \"../../x\"`"),
+            ("include \"annotations\"", "line 4: a file that includes itself: `include \"annotations\"`"),
+            ("include \"loop\"", "line 1: in a/loop: a file that includes itself: `include \"loop\"`"),
+            ("include \"twice\"", "line 3: in a/deep: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `oops`"),
+        ];
+        for (body, want) in table {
+            assert_eq!(read(body).unwrap_err().to_string(), want);
+        }
+    }
+
+    #[test]
+    fn dependencies_on_included_flavours() {
+        let text = "# ARCH: arm64\n# FLAVOUR: arm64-t\n# FLAVOUR_DEP: {'arm64-t': 'arm64-master'}\n";
+        let with = format!("{text}include \"../debian.master/config/annotations\"\n");
+        assert!(Annotations::parse(&with, "a/annotations", &file).is_ok());
+        assert!(Annotations::parse(text, "a/annotations", &file).is_err());
+    }
+
+    #[test]
+    fn too_many_files() {
+        let deeper = |path: &str| Ok(format!("include \"{path}x\"\n"));
+        let text = format!("{HEADER}include \"x\"\n");
+        let error = Annotations::parse(&text, "annotations", &deeper).unwrap_err();
+        assert!(error.message.contains("too many includes"), "{error}");
+        let text = HEADER.to_owned() + &"include \"x\"\n".repeat(64);
+        let error = Annotations::parse(&text, "annotations", &|_: &str| Ok(String::new())).unwrap_err();
+        assert!(error.message.contains("too many includes"), "{error}");
+    }
+
+    #[test]
+    fn paths() {
+        let table = [
+            ("debian/config", "annotations.x", Some("debian/config/annotations.x")),
+            ("debian.aws/config", "../../debian.master/config/annotations", Some("debian.master/config/annotations")),
+            ("", "./a//b", Some("a/b")),
+            ("a", "../../b", None),
+            ("a", "/b", None),
+            ("a", "", None),
+        ];
+        for (folder, name, want) in table {
+            assert_eq!(join(folder, name).as_deref(), want);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text(text in "(CONFIG_[AB] (policy<\\{'arm64(-generic)?': '[a-z]'\\}>|note<\\PC{0,5}>| )*\n|include \"[a-z/.]*\"\n|# FLAVOUR: x\n|\\PC{0,8}\n){0,6}") {
+            let _ = read(&text);
+            let _ = Annotations::parse(&text, "", &file);
+        }
+    }
+}
