@@ -59,13 +59,14 @@ pub fn exit_code(error: &anyhow::Error) -> i32 {
     failure_in(error).map_or(70, |f| f.kind as i32)
 }
 
-/// The hint of the outermost [`Failure`] that has one.
+/// The hint of the outermost [`Failure`].
 pub fn hint(error: &anyhow::Error) -> Option<&str> {
-    error.chain().filter_map(|e| e.downcast_ref::<Failure>()).find_map(|f| f.hint.as_deref())
+    failure_in(error).and_then(|f| f.hint.as_deref())
 }
 
+/// anyhow finds a value that was attached as context at any depth, where walking `chain()` would not.
 fn failure_in(error: &anyhow::Error) -> Option<&Failure> {
-    error.chain().find_map(|e| e.downcast_ref::<Failure>())
+    error.downcast_ref::<Failure>()
 }
 
 /// The whole chain as one sentence, causes joined by `: `.
@@ -111,6 +112,13 @@ mod tests {
         assert_eq!(exit_code(&e), 3);
         assert_eq!(hint(&e), Some("see `cargo xtask flavour list`"));
         assert_eq!(sentence(&e), "cannot build: unknown flavour `x`");
+    }
+
+    #[test]
+    fn a_failure_as_context_counts_too() {
+        let cause: anyhow::Error = std::fmt::Error.into();
+        let e = cause.context(Failure::new(Kind::Network, "no answer").hint("try again")).context("cannot fetch");
+        assert_eq!((exit_code(&e), hint(&e)), (5, Some("try again")));
     }
 
     #[test]

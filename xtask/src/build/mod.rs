@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod chroot;
+pub mod compiler;
 pub mod depends;
 pub mod metadata;
 pub mod mode;

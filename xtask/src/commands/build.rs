@@ -13,13 +13,17 @@ use crate::build::archive::Archive;
 use crate::build::chroot::Recipe;
 use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
+use crate::build::compiler::{self, Configured};
 use crate::build::{depends, sbuild, source, tree};
 use crate::effects::{free_bytes, repository, Did, Effects, Run};
-use crate::flavour::packaging::Packaging;
+use crate::flavour::packaging::{self, Packaging};
 use crate::fork::history::History;
+use crate::formats::changelog;
+use crate::formats::config::Config;
+use crate::formats::vars::Vars;
 use crate::formats::version::Version;
 use crate::ui::bytes;
-use crate::workspace::Workspace;
+use crate::workspace::{fragment_path, vars_path, Workspace};
 
 /// The tree, its source package, the unpacked chroot with the tree again, and the objects.
 const ROOM: u64 = 9_000_000_000;
@@ -118,6 +122,22 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         fx.ui.note(&if by.is_empty() { format!("     left out: build dependency {name}") } else { format!("     {name} is {by} in {}", plan.suite) });
     }
 
+    let from_compiler = if ubuntu && plan.suite != workspace.settings.series {
+        let repo = repository(&workspace.root)?;
+        let tree = repo.find_commit(plan.history.tip)?.tree_id();
+        let fragment = Config::parse(&packaging::required(&repo, tree, &fragment_path(&plan.flavour))?)?;
+        let configured = Configured {
+            repo: &repo,
+            tree,
+            dir: plan.packaging.dir(),
+            flavour: &plan.flavour,
+            host: plan.host,
+            fragment: &fragment,
+        };
+        compiler::adapt(fx, &chroot, archs[0], &configured, &copy)?
+    } else {
+        BTreeMap::new()
+    };
     let step = fx.ui.step("pack the source");
     let dsc = source::pack(fx, &copy, plan.packaging.dir(), &source)?;
     step.done("");
@@ -155,7 +175,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         tools: tools(fx, &plan)?,
         variables,
         substituted: source.substituted,
-        from_compiler: BTreeMap::new(),
+        from_compiler,
         files: sizes(fresh.path())?,
         seconds: start.elapsed().as_secs(),
         reproduce: format!(
@@ -188,13 +208,13 @@ fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
     }
     let packaging = Packaging::of(&repo, head.tree_id())?;
-    let changelog = crate::flavour::packaging::required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;
-    let version = crate::formats::changelog::top(&changelog)?.header.version;
-    let vars = crate::flavour::packaging::required(&repo, head.tree_id(), &crate::workspace::vars_path(&flavour))?;
-    let vars = crate::formats::vars::Vars::parse(&vars)?;
+    let changelog = packaging::required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;
+    let version = changelog::top(&changelog)?.header.version;
+    let vars = packaging::required(&repo, head.tree_id(), &vars_path(&flavour))?;
+    let vars = Vars::parse(&vars)?;
     if !vars.architectures().any(|a| a == host.debian) {
         fail!(Input, "flavour `{flavour}` is not for {}", host.debian;
-            "`arch` in {} says what it is for", crate::workspace::vars_path(&flavour));
+            "`arch` in {} says what it is for", vars_path(&flavour));
     }
     let name = format!("{flavour}-{}-{mode}", host.debian);
     let out = match &args.out {

@@ -89,7 +89,7 @@ fn into(fx: &Effects, here: &Workspace, dir: &Utf8Path, tag: &Tag, args: &Args) 
 fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
-    let who = branch::identity(&repo)?;
+    let who = branch::identity(fx, &workspace.root)?;
     let name = match &args.branch {
         Some(name) => name.clone(),
         None => format!("{}-{}", tag.major_minor(), workspace.first_flavour()?),

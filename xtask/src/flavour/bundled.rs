@@ -8,12 +8,13 @@ use git2::{ObjectType, Oid, Repository};
 
 use super::generate::{self, Inputs, Made, Target};
 use super::kconfig::Kconfig;
+use super::resolve;
 use crate::effects::Effects;
 use crate::formats::abi::Suffix;
 use crate::formats::config::Config;
 use crate::formats::tag::{Tag, TagKind};
 use crate::formats::version::Version;
-use crate::settings::Settings;
+use crate::settings::{Settings, TINY};
 
 /// Where the bundled packaging stands in this repository.
 const SOURCE: &str = "xtask/packaging";
@@ -43,15 +44,21 @@ pub(super) fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs, setting
 /// The configuration of every target, without what Kconfig asks of the compiler: that is the build's.
 fn configs(fx: &Effects, repo: &Repository, tree: Oid, targets: &[Target]) -> Result<Vec<(String, Config)>> {
     let mut configs = Vec::new();
+    let mut kconfigs: BTreeMap<&str, Kconfig> = BTreeMap::new();
     for target in targets {
-        let step = fx.ui.step(&format!("resolve the configuration of {} for {}", target.flavour, target.arch.debian));
-        let kconfig = Kconfig::new(fx, repo, tree, target.arch, None)?;
-        let resolved = generate::resolve_target(&kconfig, target, &kconfig.target("defconfig")?)?;
+        let arch = target.arch.debian;
+        let step = fx.ui.step(&format!("resolve the configuration of {} for {arch}", target.flavour));
+        if !kconfigs.contains_key(arch) {
+            kconfigs.insert(arch, Kconfig::new(fx, repo, tree, target.arch, None)?);
+        }
+        let kconfig = &kconfigs[arch];
+        let base = if target.base == TINY { kconfig.target("tinyconfig")? } else { kconfig.target("defconfig")? };
+        let resolved = resolve::resolve(kconfig, &target.flavour, &base, &target.fragment)?;
         let mut config = Config::default();
         for (symbol, value) in resolved.iter().filter(|(symbol, _)| !kconfig.probed.contains(*symbol)) {
             config.set(symbol, value.clone())?;
         }
-        configs.push((format!("debian.master/config/{}/config.flavour.{}", target.arch.debian, target.flavour), config));
+        configs.push((format!("debian.master/config/{arch}/config.flavour.{}", target.flavour), config));
         step.done("");
     }
     Ok(configs)

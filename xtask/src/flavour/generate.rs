@@ -7,9 +7,8 @@
 use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
-use super::kconfig::Kconfig;
 use super::packaging::{required, Packaging};
-use super::{bundled, resolve, ubuntu};
+use super::{bundled, ubuntu};
 use crate::arch::{self, Arch};
 use crate::effects::Effects;
 use crate::error::{Failure, Kind};
@@ -18,7 +17,7 @@ use crate::formats::config::Config;
 use crate::formats::tag::Tag;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
-use crate::settings::{Settings, TINY};
+use crate::settings::Settings;
 use crate::workspace::{fragment_path, vars_path};
 
 /// What the generated files follow from.
@@ -75,12 +74,6 @@ fn targets(repo: &Repository, tree: Oid, settings: &Settings) -> Result<Vec<Targ
         }
     }
     Ok(targets)
-}
-
-/// The configuration of one target: the base as Kconfig completes it, with the fragment.
-pub(super) fn resolve_target(kconfig: &Kconfig, target: &Target, base: &str) -> Result<Config> {
-    let base = if target.base == TINY { kconfig.target("tinyconfig")? } else { base.to_owned() };
-    resolve::resolve(kconfig, &target.flavour, &base, &target.fragment)
 }
 
 /// A changelog with the fork's entry on top.

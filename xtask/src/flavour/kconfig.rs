@@ -2,7 +2,8 @@
 //! Running the kernel's own Kconfig on a tree that nobody has vouched for.
 //!
 //! Only what Kconfig reads is written out (about 2,000 of 66,000 files), and `make` runs in a bubblewrap
-//! sandbox: no network, no home directories, everything read-only but its own directory.
+//! sandbox: no network, no home directories, everything read-only but its own directory. Its programs are
+//! this machine's or those of an unpacked chroot.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,11 +19,21 @@ use crate::effects::{Effects, Run, Scratch};
 use crate::error::Kind;
 use crate::formats::config::Config;
 
+/// Whose compiler and tools Kconfig runs with.
+#[derive(Debug, Clone)]
+pub enum Programs {
+    /// This machine's, with its cross compiler where the architecture is another.
+    Machine,
+    /// Those of a chroot of the architecture `own`, unpacked in `root`.
+    Chroot { root: Utf8PathBuf, own: &'static Arch },
+}
+
 /// A tree's Kconfig, ready to resolve configurations of one architecture.
 pub struct Kconfig<'a> {
     fx: &'a Effects,
     scratch: Scratch,
     arch: &'static Arch,
+    programs: Programs,
     /// Symbols probed from the toolchain.
     pub probed: BTreeSet<String>,
     /// Every symbol that is defined for this architecture.
@@ -36,9 +47,15 @@ impl<'a> Kconfig<'a> {
     /// The tree cannot be read; no room on the disk.
     pub fn new(fx: &'a Effects, repo: &Repository, tree: Oid, arch: &'static Arch, recorded: Option<&Config>) -> Result<Self> {
         let scratch = fx.scratch("kconfig", None)?;
-        let mut this = Self { fx, scratch, arch, probed: BTreeSet::new(), defined: BTreeSet::new() };
+        let mut this = Self { fx, scratch, arch, programs: Programs::Machine, probed: BTreeSet::new(), defined: BTreeSet::new() };
         this.write_out(repo, tree, "", recorded)?;
         Ok(this)
+    }
+
+    /// The same with the programs of a chroot.
+    #[must_use]
+    pub fn with(self, programs: Programs) -> Self {
+        Self { programs, ..self }
     }
 
     /// `make olddefconfig` of `config`: every symbol that it leaves open gets its default.
@@ -69,9 +86,13 @@ impl<'a> Kconfig<'a> {
     }
 
     fn make(&self, target: &str) -> Result<()> {
-        let (dir, kernel) = (self.scratch.path(), self.arch.kernel);
-        let cross = if arch::build()? == self.arch { String::new() } else { format!("{}-", self.arch.triplet) };
-        let sandbox = sandbox(dir);
+        let kernel = self.arch.kernel;
+        let own = match &self.programs {
+            Programs::Machine => arch::build()?,
+            Programs::Chroot { own, .. } => own,
+        };
+        let cross = if own == self.arch { String::new() } else { format!("{}-", self.arch.triplet) };
+        let sandbox = sandbox(self.scratch.path(), &self.programs);
         let sh = &self.fx.sh;
         let make = cmd!(sh, "bwrap {sandbox...} make --silent --no-print-directory ARCH={kernel} CROSS_COMPILE={cross} {target}");
         let hint = "Kconfig runs on this machine in bubblewrap and needs make, flex, bison and a compiler for the \
@@ -131,7 +152,7 @@ impl<'a> Kconfig<'a> {
 
 /// Folders without a Kconfig file, which only cost time.
 fn may_hold(path: &str) -> bool {
-    !["Documentation", "tools", "xtask", "LICENSES", "scripts/kconfig/tests"].contains(&path)
+    !["xtask", "LICENSES", "scripts/kconfig/tests"].contains(&path)
 }
 
 fn is_kconfig(path: &str) -> bool {
@@ -147,17 +168,20 @@ fn needed(path: &str) -> bool {
 }
 
 /// bubblewrap's arguments: one writable directory, nothing else.
-fn sandbox(dir: &Utf8Path) -> Vec<String> {
+fn sandbox(dir: &Utf8Path, programs: &Programs) -> Vec<String> {
     let mut args: Vec<&str> = vec!["--die-with-parent", "--unshare-all", "--new-session", "--clearenv"];
     args.extend(["--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C"]);
-    args.extend(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]);
-    let mut args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+    let root = match programs {
+        Programs::Machine => Utf8Path::new("/"),
+        Programs::Chroot { root, .. } => root,
+    };
+    args.extend(["--ro-bind", root.as_str(), "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]);
     for home in ["/root", "/home"] {
-        if Utf8Path::new(home).is_dir() {
-            args.extend(["--tmpfs".to_owned(), home.to_owned()]);
+        if root.join(&home[1..]).is_dir() {
+            args.extend(["--tmpfs", home]);
         }
     }
-    let dir = dir.as_str();
-    args.extend(["--bind", dir, dir, "--chdir", dir, "--"].map(str::to_owned));
-    args
+    // A place that every root has and nothing else is in.
+    args.extend(["--bind", dir.as_str(), "/mnt", "--chdir", "/mnt", "--"]);
+    args.into_iter().map(str::to_owned).collect()
 }

@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Making a fork branch out of its parts: R, the lab's commits, G.
 
-use anyhow::Result;
-use git2::{Oid, Repository, Signature, Time};
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use git2::{Oid, Signature, Time};
 
 use super::history::GENERATED;
 use super::overlay::{self, Files};
-use crate::effects::Session;
-use crate::error::{Failure, Kind};
+use crate::effects::{Effects, Run, Session};
+use crate::error::Kind;
 use crate::formats::tag::Tag;
 
-/// Who commits, from git's own configuration.
+/// Who commits, now: as git itself would sign, with its configuration and environment.
 ///
 /// # Errors
 /// git has not been told.
-pub fn identity(repo: &Repository) -> Result<Signature<'static>> {
-    repo.signature().map(|s| s.to_owned()).map_err(|e| {
-        let hint = "`git config --global user.name NAME` and `git config --global user.email ADDRESS`";
-        anyhow::Error::from(e).context(Failure::new(Kind::Machine, "git does not know who you are").hint(hint))
-    })
+pub fn identity(fx: &Effects, dir: &Utf8Path) -> Result<Signature<'static>> {
+    let hint = "`git config --global user.name NAME` and `git config --global user.email ADDRESS`";
+    let said = fx.read(Run::from(fx.git(dir).args(["var", "GIT_COMMITTER_IDENT"])).or(Kind::Machine, hint))?.text();
+    let parse = || -> Option<Signature<'static>> {
+        let (name, rest) = said.split_once(" <")?;
+        let (address, when) = rest.split_once("> ")?;
+        let (seconds, zone) = when.split_once(' ')?;
+        let zone: i32 = zone.parse().ok()?;
+        let minutes = zone / 100 * 60 + zone % 100;
+        Signature::new(name, address, &Time::new(seconds.parse().ok()?, minutes)).ok()
+    };
+    parse().with_context(|| format!("git signs as `{said}`, which cannot be read"))
 }
 
 /// The generated commit on top of `parent`. Its bytes follow from its inputs: the maintainer is a setting

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Building with another compiler than the series' own: what Kconfig asks of the compiler has other answers
+//! then, and Ubuntu's check of the built configuration cannot be switched off. The answers are set in the
+//! build's copy of the annotations, and recorded; the fork itself never sees them.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use git2::{Oid, Repository};
+use xshell::cmd;
+
+use super::chroot::Chroot;
+use crate::arch::Arch;
+use crate::effects::Effects;
+use crate::flavour::kconfig::{Kconfig, Programs};
+use crate::formats::annotations::Annotations;
+use crate::formats::config::{Config, Value};
+use crate::formats::FormatError;
+
+/// What is being built, as far as its configuration goes.
+pub struct Configured<'a> {
+    pub repo: &'a Repository,
+    pub tree: Oid,
+    pub dir: &'a str,
+    pub flavour: &'a str,
+    pub host: &'static Arch,
+    /// Symbols that must stay as they are.
+    pub fragment: &'a Config,
+}
+
+/// Resolves the flavour's configuration with the compiler of `chroot` and writes what differs into the
+/// annotations of `copy`. Returns the symbols, each with its value.
+///
+/// # Errors
+/// Kconfig fails; a symbol that the fragment asks for cannot be had with this compiler.
+pub fn adapt(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured, copy: &Utf8Path) -> Result<BTreeMap<String, String>> {
+    let step = fx.ui.step("resolve the configuration with the compiler of the chroot");
+    let path = format!("{}/config/annotations", of.dir);
+    let read = |path: &str| fs::read_to_string(copy.join(path)).map_err(|e| FormatError::new(path, e.to_string()));
+    let mut annotations = Annotations::parse(&read(&path)?, &path, &read).with_context(|| path.clone())?;
+    let arch = of.host.debian;
+    let expected = annotations.export(arch, of.flavour)?;
+
+    let unpacked = fx.scratch("compiler", None)?;
+    let (root, tar) = (unpacked.path(), &chroot.tar);
+    // Kconfig runs as the person, so whose the files are does not matter, and device files cannot be made.
+    fx.read(cmd!(fx.sh, "tar --extract --file {tar} --directory {root} --no-same-owner --no-same-permissions --exclude=./dev/*"))?;
+    let programs = Programs::Chroot { root: root.to_owned(), own };
+    let resolved = Kconfig::new(fx, of.repo, of.tree, of.host, None)?.with(programs).olddefconfig(&expected.to_text())?;
+
+    let mut changed = BTreeMap::new();
+    for mismatch in annotations.check(&resolved, arch, of.flavour)? {
+        let value = resolved.get(&mismatch.symbol);
+        if of.fragment.get(&mismatch.symbol).is_some() {
+            fail!(Build, "the compiler of {} makes CONFIG_{} {}, which the fragment of `{}` does not allow", chroot.record.suite,
+                mismatch.symbol, value.map_or("absent", Value::as_str), of.flavour; "build in the series' own suite");
+        }
+        annotations.set(&mismatch.symbol, &format!("{arch}-{}", of.flavour), value)?;
+        changed.insert(mismatch.symbol, value.map_or("-", Value::as_str).to_owned());
+    }
+    fs::write(copy.join(&path), annotations.to_text())?;
+    step.done(&format!("{} symbols differ from the series' own", changed.len()));
+    Ok(changed)
+}

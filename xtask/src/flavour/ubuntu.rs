@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The generated commit for a tree with Ubuntu's packaging: annotations, `rules.d/<arch>.mk`, changelog.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use git2::Repository;
+
+use super::generate::{self, Inputs, Made, Target};
+use super::kconfig::Kconfig;
+use super::packaging::{required, text};
+use super::resolve;
+use crate::effects::Effects;
+use crate::error::{Failure, Kind};
+use crate::formats::abi::Suffix;
+use crate::formats::annotations::Annotations;
+use crate::formats::config::Config;
+use crate::formats::{changelog, rules_mk, FormatError};
+use crate::settings::{Settings, TINY};
+use crate::workspace::vars_path;
+
+pub(super) fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs, settings: &Settings, targets: &[Target], dir: &str) -> Result<Made> {
+    let tree = inputs.tree;
+    let mut files = BTreeMap::new();
+
+    let path = format!("{dir}/changelog");
+    let old = required(repo, tree, &path)?;
+    let top = changelog::top(&old).with_context(|| path.clone())?.header;
+    if top.version != inputs.tag.version() {
+        fail!(Input, "the tree of {} has a changelog of {}", inputs.tag.name(), top.version.as_str();
+            "the tag is not of the release that it names; take another");
+    }
+    let version = top.version.with_suffix(&Suffix::parse(&settings.suffix)?);
+    let new = generate::entry(&old, settings, inputs, &top.source, &top.distribution, &version)?;
+    files.insert(path, new);
+
+    for target in targets {
+        let path = format!("{dir}/rules.d/{}.mk", target.arch.debian);
+        let rules = match files.remove(&path) {
+            Some(rules) => rules,
+            None => required(repo, tree, &path)?,
+        };
+        // A tiny flavour is built by the same rules as the vendor's first one.
+        let first = rules_mk::flavours(&rules).with_context(|| path.clone())?;
+        let base = if target.base == TINY { first.first().map_or("generic", String::as_str) } else { &target.base };
+        files.insert(path.clone(), rules_mk::add_flavour(&rules, &target.flavour, base).context(path)?);
+        if dir != "debian.master" {
+            let vars = vars_path(&target.flavour);
+            files.insert(vars.replacen("debian.master", dir, 1), required(repo, tree, &vars)?);
+        }
+    }
+
+    let path = format!("{dir}/config/annotations");
+    let annotations = annotations(fx, repo, inputs, targets, &path)?;
+    files.insert(path, annotations.to_text());
+    let files = files.into_iter().map(|(path, text)| (path, text.into_bytes(), false)).collect();
+    Ok(Made { files, version, maintainer: settings.maintainer.clone() })
+}
+
+/// The vendor's annotations with each target's overrides: the *difference* between base and base with
+/// fragment, both resolved here and now, so that the compiler that did it drops out.
+fn annotations(fx: &Effects, repo: &Repository, inputs: &Inputs, targets: &[Target], path: &str) -> Result<Annotations> {
+    let include = |path: &str| -> Result<String, FormatError> {
+        text(repo, inputs.tree, path).ok().flatten().ok_or_else(|| FormatError::new(path, "the tree has no such file"))
+    };
+    let vendor = Annotations::parse(&required(repo, inputs.tree, path)?, path, &include).map_err(|e| {
+        let hint = "annotations of FORMAT 4 are read: focal from 166.183 on, jammy from 78.85";
+        anyhow::Error::from(e).context(Failure::new(Kind::Input, format!("{path} cannot be read")).hint(hint))
+    })?;
+    let mut annotations = vendor.clone();
+    let mut bases: BTreeMap<(&str, &str), Base> = BTreeMap::new();
+    for target in targets {
+        let arch = target.arch.debian;
+        let name = format!("{arch}-{}", target.flavour);
+        let step = fx.ui.step(&format!("resolve the configuration of {} for {arch}", target.flavour));
+        let of = if target.base == TINY { "generic" } else { &target.base };
+        if !bases.contains_key(&(arch, of)) {
+            let recorded = vendor.export(arch, of).with_context(|| format!("base of flavour {}", target.flavour))?;
+            let kconfig = Kconfig::new(fx, repo, inputs.tree, target.arch, Some(&recorded))?;
+            let resolved = kconfig.olddefconfig(&recorded.to_text())?;
+            bases.insert((arch, of), Base { recorded, kconfig, resolved });
+        }
+        let base = &bases[&(arch, of)];
+        let start = if target.base == TINY { base.kconfig.target("tinyconfig")? } else { base.recorded.to_text() };
+        let with = resolve::resolve(&base.kconfig, &target.flavour, &start, &target.fragment)?;
+
+        annotations.add_flavour(&name, &format!("{arch}-{of}"))?;
+        let mut count = 0;
+        for (symbol, _, value) in base.resolved.diff(&with) {
+            if !base.kconfig.probed.contains(&symbol) {
+                annotations.set(&symbol, &name, value.as_ref())?;
+                count += 1;
+            }
+        }
+        step.done(&format!("{count} symbols differ from {of}"));
+    }
+    Ok(annotations)
+}
+
+/// What flavours on one architecture with the same base share.
+struct Base<'a> {
+    recorded: Config,
+    kconfig: Kconfig<'a>,
+    resolved: Config,
+}
