@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::formats::FormatError;
+
 /// The kind of a failure. Its number is the process's exit code and part of the interface (README,
 /// "When it breaks"): never renumber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,9 +56,11 @@ impl Failure {
     }
 }
 
-/// The exit code for an error: that of the outermost [`Failure`] in its chain, else 70 (a fault of ours).
+/// The exit code for an error: that of the outermost [`Failure`] in its chain; a text that is not of its
+/// format is bad input; all else is a fault of ours, 70.
 pub fn exit_code(error: &anyhow::Error) -> i32 {
-    failure_in(error).map_or(70, |f| f.kind as i32)
+    let format = || error.downcast_ref::<FormatError>().map_or(70, |_| Kind::Input as i32);
+    failure_in(error).map_or_else(format, |f| f.kind as i32)
 }
 
 /// The hint of the outermost [`Failure`].

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask build`: real packages of the miniature in every mode.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::lab::{codename, Lab, TAG};
+
+const ARM64: u16 = 183; // EM_AARCH64
+const AMD64: u16 = 62; // EM_X86_64
+
+/// A fork whose `slim` is for both architectures, so that it can be built natively too.
+fn lab() -> Lab {
+    let lab = Lab::new();
+    let url = lab.vendor();
+    lab.edit("kernel/debian.master/control.d/vars.slim", "arch=\"arm64\"", "arch=\"amd64 arm64\"");
+    lab.commit("kernel", "slim for both");
+    lab.xtask(&["fork", TAG, "--url", &url, "--series", &codename()]).ok();
+    lab
+}
+
+/// The files of each package with the machine of those that are ELF, and its control fields.
+struct Set {
+    files: BTreeMap<String, BTreeSet<String>>,
+    machines: BTreeSet<(String, u16)>,
+    control: BTreeMap<String, String>,
+}
+
+fn read(lab: &Lab, dir: &Path) -> Set {
+    let mut set = Set { files: BTreeMap::new(), machines: BTreeSet::new(), control: BTreeMap::new() };
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let deb = entry.unwrap().path();
+        if deb.extension().is_none_or(|e| e != "deb") {
+            continue;
+        }
+        let name = deb.file_name().unwrap().to_str().unwrap().split('_').next().unwrap().to_owned();
+        let deb = deb.to_str().unwrap();
+        let control = lab.run("dpkg-deb", &["--field", deb]).ok().stdout;
+        let fields: Vec<&str> = control.lines().filter(|l| !l.starts_with("Installed-Size")).collect();
+        set.control.insert(name.clone(), fields.join("\n"));
+        let to = lab.path("unpacked").join(&name);
+        lab.run("dpkg-deb", &["--extract", deb, to.to_str().unwrap()]).ok();
+        let mut left = vec![to.clone()];
+        while let Some(path) = left.pop() {
+            let meta = std::fs::symlink_metadata(&path).unwrap();
+            if meta.is_dir() {
+                left.extend(std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
+                continue;
+            }
+            let inside = path.strip_prefix(&to).unwrap().display().to_string();
+            if meta.is_file() {
+                let bytes = std::fs::read(&path).unwrap();
+                if bytes.starts_with(b"\x7fELF") {
+                    set.machines.insert((inside.clone(), u16::from_le_bytes([bytes[18], bytes[19]])));
+                }
+            }
+            set.files.entry(name.clone()).or_default().insert(inside);
+        }
+    }
+    std::fs::remove_dir_all(lab.path("unpacked")).unwrap();
+    set
+}
+
+fn build(lab: &Lab, args: &[&str], out: &str) -> Set {
+    let to = lab.path(out);
+    let mut all = vec!["build", "--flavour", "slim", "--out", to.to_str().unwrap()];
+    all.extend(args);
+    let outcome = lab.xtask(&all).ok();
+    assert!(outcome.stdout.contains("linux-image-unsigned-6.1.42-1-slim"), "{}", outcome.stdout);
+    read(lab, &to)
+}
+
+fn assert_complete(set: &Set, machine: u16) {
+    let names: Vec<&str> = set.files.keys().map(String::as_str).collect();
+    let expected = ["buildinfo-6.1.42-1-slim", "headers-6.1.42-1", "headers-6.1.42-1-slim", "image-unsigned-6.1.42-1-slim", "modules-6.1.42-1-slim"];
+    assert_eq!(names, expected.map(|n| format!("linux-{n}")));
+    assert!(set.machines.iter().any(|(f, _)| f.ends_with("scripts/mod/modpost")), "no host tool in {:?}", set.machines);
+    assert!(set.machines.iter().any(|(f, _)| f.ends_with(".ko")), "no module in {:?}", set.machines);
+    let foreign: Vec<_> = set.machines.iter().filter(|(_, m)| *m != machine).collect();
+    assert!(foreign.is_empty(), "of another architecture: {foreign:?}");
+}
+
+#[test]
+fn cross_and_emulated_give_the_same_packages() {
+    let lab = lab();
+    let cross = build(&lab, &["arm64", "--cross"], "cross");
+    let emulated = build(&lab, &["arm64", "--emulated"], "emulated");
+    assert_complete(&cross, ARM64);
+    assert_complete(&emulated, ARM64);
+    assert_eq!(cross.files, emulated.files);
+    assert_eq!(cross.control, emulated.control);
+
+    let metadata: serde_json::Value = serde_json::from_str(&lab.text("emulated/metadata.json")).unwrap();
+    assert_eq!(metadata["mode"], "emulated");
+    assert_eq!(metadata["commit"], lab.git("kernel", &["rev-parse", "HEAD"]));
+    assert!(metadata["tools"]["qemu"].as_str().unwrap().contains("version"));
+    assert!(lab.text("emulated/build.log").contains("Status: successful"));
+
+    // The same inputs are not built again, and a lost package is noticed.
+    let out = lab.path("cross").display().to_string();
+    let again = ["build", "arm64", "--cross", "--flavour", "slim", "--out", &out];
+    assert!(lab.xtask(&again).ok().stderr.contains("built before"));
+}
+
+#[test]
+fn native_builds_for_this_machine() {
+    let lab = lab();
+    assert_complete(&build(&lab, &["amd64", "--native"], "native"), AMD64);
+    // Without a mode it is native too, and so the same.
+    let out = lab.path("native").display().to_string();
+    assert!(lab.xtask(&["build", "amd64", "--flavour", "slim", "--out", &out]).ok().stderr.contains("built before"));
+}
+
+#[test]
+fn a_build_that_fails_leaves_its_log_and_earlier_packages() {
+    let lab = lab();
+    lab.write("packages/linux-old.deb", "an earlier build\n");
+    lab.write("kernel/init/main.c", "#error broken on purpose\n");
+    lab.commit("kernel", "a mistake");
+    let out = lab.path("packages").display().to_string();
+    let outcome = lab.xtask(&["build", "arm64", "--cross", "--flavour", "slim", "--out", &out]);
+    outcome.fails(6, &["the build failed", "packages.failed.log", "hint:"]);
+    assert!(lab.text("packages.failed.log").contains("broken on purpose"));
+    assert_eq!(lab.text("packages/linux-old.deb"), "an earlier build\n");
+    let left: Vec<_> = std::fs::read_dir(lab.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|n| n.to_string_lossy().starts_with(".kernel-fork.")), "{left:?}");
+}
+
+#[test]
+fn what_cannot_be_built_is_said_before_anything_is_made() {
+    let lab = lab();
+    lab.xtask(&["build", "vax"]).fails(3, &["unknown architecture `vax`"]);
+    lab.xtask(&["build", "--flavour", "fat"]).fails(3, &["unknown flavour `fat`", "slim"]);
+    lab.xtask(&["build", "--suite", "hardy"]).fails(3, &["unknown suite `hardy`"]);
+    lab.xtask(&["build", "arm64", "--native"]).fails(3, &["not arm64"]);
+    lab.xtask(&["build", "amd64", "--cross", "--flavour", "slim"]).fails(3, &["--native"]);
+    lab.xtask(&["build", "amd64", "--flavour", "tickless"]).fails(3, &["not for amd64", "vars.tickless"]);
+    lab.git("kernel", &["checkout", "--quiet", "main"]);
+    lab.xtask(&["build", "arm64"]).fails(7, &["vendor snapshot", "cargo xtask fork"]);
+}
+
+#[test]
+fn a_build_dependency_that_the_suite_lacks_is_explained() {
+    let lab = lab();
+    lab.write("kernel/debian.master/control.d/build-depends", " python3-kconfiglib:native,\n no-such-package,\n figlet-of-another-name,\n");
+    lab.commit("kernel", "impossible");
+    let outcome = lab.xtask(&["build", "arm64", "--cross", "--flavour", "slim"]);
+    let outcome = outcome.fails(3, &["no-such-package", "gone or renamed", "substitute", "figlet-of-another-name"]);
+    assert!(!outcome.stderr.contains("python3-kconfiglib:"), "{}", outcome.stderr);
+    // With a substitute for one and the other dropped, it is built.
+    let suite = codename();
+    let line = lab.text("kernel/Cargo.toml");
+    let line = line.lines().find(|l| l.starts_with(&format!("{suite} = "))).expect("this suite is in the settings").to_owned();
+    let with = line.replace("substitute = { ", "substitute = { no-such-package = \"bc\", figlet-of-another-name = \"\", ");
+    lab.edit("kernel/Cargo.toml", &line, &with);
+    lab.commit("kernel", "substituted");
+    let out = lab.path("packages").display().to_string();
+    lab.xtask(&["build", "arm64", "--cross", "--flavour", "slim", "--out", &out]).ok();
+    let metadata: serde_json::Value = serde_json::from_str(&lab.text("packages/metadata.json")).unwrap();
+    assert_eq!(metadata["substituted"]["no-such-package"], "bc");
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `--dry-run` of every command: steps and commands are shown, and nothing changes.
+
+use crate::lab::{codename, Lab, TAG};
+
+#[test]
+fn nothing_changes() {
+    let lab = Lab::without_cache();
+    let url = lab.vendor();
+    let suite = codename();
+    let fresh: &[&[&str]] = &[
+        &["fork", TAG, "--url", &url, "--series", &suite],
+        &["fork", TAG, "--url", &url, "--series", &suite, "--into", "../elsewhere"],
+        &["chroot", "create", &suite],
+        &["chroot", "list"],
+        &["quickstart", "--mini", "--yes"],
+        &["ci", "--yes"],
+        &["flavour", "list"],
+    ];
+    unchanged(&lab, fresh);
+
+    lab.xtask(&["fork", TAG, "--url", &url, "--series", &suite]).ok();
+    lab.edit("kernel/kernel/configs/slim.config", "CONFIG_HZ_100=y", "CONFIG_HZ_250=y");
+    lab.commit("kernel", "slim: a faster clock");
+    let forked: &[&[&str]] =
+        &[&["flavour", "regen"], &["build", "arm64", "--cross", "--flavour", "slim"], &["build", "arm64", "--emulated"]];
+    unchanged(&lab, forked);
+}
+
+fn unchanged(lab: &Lab, commands: &[&[&str]]) {
+    for command in commands {
+        let before = lab.snapshot();
+        let mut args = vec!["--dry-run"];
+        args.extend(*command);
+        lab.xtask(&args).ok();
+        let after = lab.snapshot();
+        let changed: Vec<_> = after.iter().filter(|(path, content)| before.get(*path) != Some(content)).map(|(p, _)| p).collect();
+        assert!(changed.is_empty() && before.len() == after.len(), "{command:?} changed {changed:?}");
+    }
+}
+
+#[test]
+fn the_commands_can_be_pasted() {
+    let lab = Lab::without_cache();
+    let url = lab.vendor();
+    let said = lab.xtask(&["--dry-run", "fork", TAG, "--url", &url, "--series", &codename()]).ok().stdout;
+    assert!(said.contains("pack-objects --revs"), "{said}");
+    assert!(said.contains("git update-ref") && said.contains("refs/heads/6.1-tickless"), "{said}");
+    assert!(said.contains("checkout --quiet 6.1-tickless"), "{said}");
+    let suite = codename();
+    let said = lab.xtask(&["--dry-run", "chroot", "create", &suite]).ok().stdout;
+    assert!(said.contains("mmdebstrap --mode=unshare") && said.contains(&suite), "{said}");
+}

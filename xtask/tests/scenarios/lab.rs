@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A lab of its own for each test: a home, a git identity, a clock, a clone of this repository, a vendor.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// The miniature's version, as a mainline tag.
+pub const TAG: &str = "v6.1.42";
+
+pub struct Lab {
+    dir: TempDir,
+    cache: PathBuf,
+}
+
+/// What a command did.
+pub struct Outcome {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    fn of(output: Output) -> Self {
+        let text = |b: Vec<u8>| String::from_utf8_lossy(&b).into_owned();
+        Self { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Panics with everything that was said unless the command did well.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Panics unless the command failed with this exit code and these words.
+    #[track_caller]
+    pub fn fails(self, code: i32, words: &[&str]) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        for word in words {
+            assert!(self.stderr.contains(word), "no `{word}` in:\n{}", self.stderr);
+        }
+        self
+    }
+}
+
+impl Lab {
+    /// A lab that shares this machine's cache of chroots, as the person's own runs do.
+    pub fn new() -> Self {
+        let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache");
+        let cache = std::env::var_os("KERNEL_FORK_CACHE").map(PathBuf::from).unwrap_or_else(|| {
+            std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("kernel-fork")
+        });
+        Self::with_cache(Some(cache))
+    }
+
+    /// A lab with nothing made before.
+    pub fn without_cache() -> Self {
+        Self::with_cache(None)
+    }
+
+    fn with_cache(cache: Option<PathBuf>) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let lab = Self { cache: cache.unwrap_or_else(|| dir.path().join("cache")), dir };
+        fs::create_dir(lab.path("home")).expect("a home");
+        let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace").to_owned();
+        copy_ours(&top, &lab.path("kernel"));
+        lab.git("kernel", &["init", "--quiet", "--initial-branch=main"]);
+        lab.git("kernel", &["add", "--all", "--force", "."]);
+        lab.git("kernel", &["commit", "--quiet", "--message", "the repository"]);
+        lab
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(path, text).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+
+    /// Replaces words in a file; they have to be there.
+    #[track_caller]
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = self.text(name);
+        assert!(text.contains(from), "{name} has no `{from}`");
+        self.write(name, &text.replace(from, to));
+    }
+
+    /// A command with this lab's environment and nothing else.
+    fn command(&self, program: &str, at: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(self.path(at));
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.path("home")).env("KERNEL_FORK_CACHE", &self.cache).env("LC_ALL", "C.UTF-8");
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", self.path("gitconfig"));
+        for role in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{role}_NAME"), "member").env(format!("GIT_{role}_EMAIL"), "member@lab.example");
+            command.env(format!("GIT_{role}_DATE"), "1700000000 +0100");
+        }
+        self.write("gitconfig", "[user]\nname = member\nemail = member@lab.example\n[safe]\ndirectory = *\n");
+        command
+    }
+
+    pub fn xtask_at(&self, at: &str, args: &[&str]) -> Outcome {
+        Outcome::of(self.command(env!("CARGO_BIN_EXE_xtask"), at).args(args).output().expect("xtask starts"))
+    }
+
+    pub fn xtask(&self, args: &[&str]) -> Outcome {
+        self.xtask_at("kernel", args)
+    }
+
+    #[track_caller]
+    pub fn git(&self, at: &str, args: &[&str]) -> String {
+        let outcome = Outcome::of(self.command("git", at).args(args).output().expect("git starts")).ok();
+        outcome.stdout.trim_end().to_owned()
+    }
+
+    /// Runs any other program of this machine.
+    #[track_caller]
+    pub fn run(&self, program: &str, args: &[&str]) -> Outcome {
+        Outcome::of(self.command(program, ".").args(args).output().unwrap_or_else(|e| panic!("{program}: {e}")))
+    }
+
+    /// A vendor's repository with the miniature tree at [`TAG`], and its address.
+    pub fn vendor(&self) -> String {
+        let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+        copy(&top.join("mini"), &self.path("vendor"));
+        self.git("vendor", &["init", "--quiet"]);
+        self.tag("vendor", TAG);
+        self.address("vendor")
+    }
+
+    pub fn address(&self, name: &str) -> String {
+        format!("file://{}", self.path(name).display())
+    }
+
+    /// Commits everything in the work tree `at` and tags it.
+    pub fn tag(&self, at: &str, tag: &str) {
+        self.commit(at, tag);
+        self.git(at, &["tag", "--annotate", "--message", tag, tag]);
+    }
+
+    pub fn commit(&self, at: &str, message: &str) {
+        self.git(at, &["add", "--all", "--force", "."]);
+        self.git(at, &["commit", "--quiet", "--message", message]);
+    }
+
+    /// This repository, forked in place from the miniature.
+    pub fn forked(&self) -> String {
+        let url = self.vendor();
+        self.xtask(&["fork", TAG, "--url", &url, "--series", &codename()]).ok();
+        url
+    }
+
+    /// Every file and ref of the lab with its content, to see whether anything changed.
+    pub fn snapshot(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+        let mut found = BTreeMap::new();
+        let mut left = vec![self.dir.path().to_owned()];
+        while let Some(path) = left.pop() {
+            let meta = fs::symlink_metadata(&path).expect("metadata");
+            let content = if meta.is_dir() {
+                left.extend(fs::read_dir(&path).expect("a directory").map(|e| e.expect("an entry").path()));
+                Vec::new()
+            } else if meta.is_symlink() {
+                fs::read_link(&path).expect("a link").into_os_string().into_encoded_bytes()
+            } else {
+                fs::read(&path).expect("a file")
+            };
+            found.insert(path, (meta.permissions().mode(), content));
+        }
+        found
+    }
+}
+
+/// The suite that this machine runs.
+pub fn codename() -> String {
+    let text = fs::read_to_string("/etc/os-release").expect("os-release");
+    let line = text.lines().find_map(|l| l.strip_prefix("VERSION_CODENAME=")).expect("a code name");
+    line.trim_matches('"').to_owned()
+}
+
+/// Copies the files that are this repository's, as they lie: what is tested need not be committed.
+fn copy_ours(top: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for name in xtask::workspace::OURS {
+        copy(&top.join(name), &to.join(name));
+    }
+    for flavour in ["slim", "tickless"] {
+        for path in [xtask::workspace::vars_path(flavour), xtask::workspace::fragment_path(flavour)] {
+            fs::create_dir_all(to.join(&path).parent().expect("a parent")).expect("a directory");
+            copy(&top.join(&path), &to.join(&path));
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    // The cargo target directory.
+    if from.ends_with("xtask/.pc") || !from.exists() {
+        return;
+    }
+    if from.is_dir() {
+        fs::create_dir_all(to).expect("a directory");
+        for entry in fs::read_dir(from).expect("a directory") {
+            let entry = entry.expect("an entry");
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::copy(from, to).unwrap_or_else(|e| panic!("{}: {e}", from.display()));
+    }
+}

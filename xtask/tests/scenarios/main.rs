@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Scenarios: the program as a person calls it, with real git, mmdebstrap, sbuild and qemu-user, on a
+//! miniature kernel tree. One file per command. Nothing is skipped: what is missing fails.
+
+mod build;
+mod chroot;
+mod dry_run;
+mod flavour;
+mod fork;
+mod lab;
+mod quickstart;
+mod ubuntu;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A tree with Ubuntu's packaging: what is generated for it.
+
+use crate::lab::Lab;
+
+const TAG: &str = "Ubuntu-6.1.0-7.9";
+
+const ANNOTATIONS: &str = "\
+# Menu: HEADER
+# FORMAT: 4
+# ARCH: amd64 arm64
+# FLAVOUR: amd64-generic arm64-generic
+
+CONFIG_NO_HZ_IDLE                               policy<{'amd64': 'y', 'arm64': 'y'}>
+CONFIG_NO_HZ_IDLE                               note<'no tick when idle'>
+
+
+# ---- Annotations without notes ----
+
+CONFIG_HZ_100                                   policy<{'amd64': 'n', 'arm64': 'n'}>
+CONFIG_HZ_250                                   policy<{'amd64': 'y', 'arm64': 'y'}>
+CONFIG_NO_HZ_FULL                               policy<{'amd64': 'n', 'arm64': 'n'}>
+";
+
+const RULES: &str = "\
+human_arch\t= ARMv8
+build_arch\t= arm64
+flavours\t= generic
+build_image_generic\t= Image.gz
+kernel_file_generic\t= arch/$(build_arch)/boot/Image.gz
+";
+
+/// The miniature in Ubuntu's clothes.
+fn vendor(lab: &Lab, version: &str) -> String {
+    lab.vendor();
+    lab.write("vendor/debian/debian.env", "DEBIAN=debian.master\n");
+    lab.write("vendor/debian.master/config/annotations", ANNOTATIONS);
+    lab.write("vendor/debian.master/rules.d/arm64.mk", RULES);
+    let entry = format!(
+        "linux ({version}) jammy; urgency=medium\n\n  * A release.\n\n -- Vendor <vendor@example.org>  Fri, 11 Oct 2024 12:00:00 +0000\n"
+    );
+    lab.write("vendor/debian.master/changelog", &entry);
+    lab.tag("vendor", TAG);
+    lab.address("vendor")
+}
+
+#[test]
+fn flavours_are_generated_into_the_vendor_s_packaging() {
+    let lab = Lab::new();
+    let url = vendor(&lab, "6.1.0-7.9");
+    lab.xtask(&["fork", TAG, "--url", &url]).ok();
+    assert_eq!(lab.git("kernel", &["log", "-1", "--format=%s"]), "Generated: 6.1.0-7.9+lab");
+    let files = lab.git("kernel", &["show", "--format=", "--name-only"]);
+    assert_eq!(files, "debian.master/changelog\ndebian.master/config/annotations\ndebian.master/rules.d/arm64.mk");
+
+    let annotations = lab.text("kernel/debian.master/config/annotations");
+    assert!(annotations.contains("# FLAVOUR: amd64-generic arm64-generic arm64-slim arm64-tickless\n"), "{annotations}");
+    assert!(annotations.contains("# FLAVOUR_DEP: {'arm64-slim': 'arm64-generic', 'arm64-tickless': 'arm64-generic'}\n"));
+    assert!(annotations.contains("'arm64': 'n', 'arm64-slim': 'y', 'arm64-tickless': 'y'"), "{annotations}");
+    assert!(annotations.contains("note<'no tick when idle'>"));
+    for probed in ["GCC_VERSION", "CC_HAS_AUTO_VAR_INIT_ZERO", "CC_CAN_LINK"] {
+        assert!(!annotations.contains(probed), "{probed} got in:\n{annotations}");
+    }
+    let rules = lab.text("kernel/debian.master/rules.d/arm64.mk");
+    assert!(rules.contains("flavours\t= generic slim tickless\n") && rules.contains("build_image_tickless\t= Image.gz"), "{rules}");
+    let changelog = lab.text("kernel/debian.master/changelog");
+    assert!(changelog.starts_with("linux (6.1.0-7.9+lab) jammy; urgency=medium\n"), "{changelog}");
+    // The date is the tag's and the maintainer a setting: nothing of this machine.
+    assert!(changelog.contains(" -- Kernel Lab <kernel@lab.example>  Tue, 14 Nov 2023 22:13:20 +0000\n"), "{changelog}");
+    lab.xtask(&["flavour", "check"]).ok();
+}
+
+#[test]
+fn a_tag_whose_changelog_is_of_another_release_is_refused() {
+    let lab = Lab::new();
+    let url = vendor(&lab, "6.1.0-8.10");
+    let before = lab.snapshot();
+    lab.xtask(&["fork", TAG, "--url", &url]).fails(3, &["changelog of 6.1.0-8.10", "hint:"]);
+    assert!(before == lab.snapshot(), "something was left behind");
+}
+
+#[test]
+fn annotations_of_an_older_format_are_refused_by_name() {
+    let lab = Lab::new();
+    vendor(&lab, "6.1.0-7.9");
+    lab.edit("vendor/debian.master/config/annotations", "# FORMAT: 4", "# FORMAT: 3");
+    lab.git("vendor", &["tag", "--delete", TAG]);
+    lab.tag("vendor", TAG);
+    let url = lab.address("vendor");
+    lab.xtask(&["fork", TAG, "--url", &url]).fails(3, &["annotations cannot be read", "166.183"]);
+}
