@@ -90,7 +90,7 @@ export KBUILD_BUILD_VERSION    = $(uploadnum)
 # An empty LOCALVERSION keeps git's state out of `uname -r`, which has to be the
 # ABI and the flavour. $(1) is the flavour.
 kmake = $(MAKE) --no-print-directory -j$(jobs) \
-	ARCH=$(build_arch) CROSS_COMPILE=$(CROSS_COMPILE) HOSTCC="$(kernel_hostcc)" \
+	ARCH=$(build_arch) CROSS_COMPILE="$(CROSS_COMPILE)" HOSTCC="$(kernel_hostcc)" \
 	KERNELVERSION=$(abi_release)-$(1) LOCALVERSION= \
 	O=$(builddir)/build-$(1) $(kmake_cc)
 ifneq ($(LOCAL_ENV_CC),)

@@ -5,7 +5,7 @@
 # sources' header files.
 perf_dir = $(builddir)/tools-perarch
 perf_make = $(MAKE) --no-print-directory -j$(jobs) -C tools/perf O=$(perf_dir) \
-	ARCH=$(build_arch) CROSS_COMPILE=$(CROSS_COMPILE) HOSTCC="$(HOSTCC)" \
+	ARCH=$(build_arch) CROSS_COMPILE="$(CROSS_COMPILE)" HOSTCC="$(HOSTCC)" \
 	prefix=/usr WERROR=0 NO_LIBPERL=1 NO_LIBPYTHON=1 NO_JVMTI=1
 
 .PHONY: build-perarch install-perarch
