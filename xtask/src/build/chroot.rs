@@ -26,7 +26,18 @@ pub struct Recipe<'a> {
     /// Build dependencies to have in it, for `host`; empty for a bare one.
     pub depends: String,
     pub host: &'static Arch,
+    /// Put this architecture's programs in front of the chroot's own, where a build spends its time.
+    pub accelerate: Option<&'static Arch>,
 }
+
+/// Inside the chroot, see there.
+const ACCELERATE: &str = include_str!("accelerate.sh");
+
+/// The packages whose programs a kernel build spends its time in, beside compiler and binutils.
+const HOT: &[&str] = &[
+    "bash", "bc", "bison", "bzip2", "coreutils", "cpio", "dash", "diffutils", "dpkg", "findutils", "flex", "gawk", "grep", "gzip",
+    "kmod", "m4", "make", "mawk", "openssl", "rsync", "sed", "tar", "xz-utils", "zstd",
+];
 
 /// What is known of a chroot that is there.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,13 +66,14 @@ impl Recipe<'_> {
     /// Names the content: the same recipe has the same key on every machine.
     fn key(&self) -> Result<String> {
         let text = format!(
-            "1\n{}\n{:?}\n{:?}\n{:?}\n{}\n{}\n",
+            "1\n{}\n{:?}\n{:?}\n{:?}\n{}\n{}\n{:?}\n",
             self.archive.suite,
             self.archs.iter().map(|a| a.debian).collect::<Vec<_>>(),
             self.archive.sources,
             self.archive.fingerprints,
             self.depends,
             self.host.debian,
+            self.accelerate.map(|a| (a.debian, HOT, ACCELERATE)),
         );
         let id = git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes())?;
         Ok(id.to_string()[..12].to_owned())
@@ -73,7 +85,8 @@ impl Recipe<'_> {
     /// None that one would see.
     pub fn name(&self) -> Result<String> {
         let archs: Vec<&str> = self.archs.iter().map(|a| a.debian).collect();
-        Ok(format!("{}-{}-{}", self.archive.suite, archs.join("+"), self.key()?))
+        let fast = if self.accelerate.is_some() { "-accelerated" } else { "" };
+        Ok(format!("{}-{}{fast}-{}", self.archive.suite, archs.join("+"), self.key()?))
     }
 
     /// The chroot, if it has been made.
@@ -143,6 +156,14 @@ impl Recipe<'_> {
                 "--customize-hook=chroot \"$1\" apt-get --yes --no-install-recommends {foreign}build-dep /depends.dsc"
             ));
             hooks.push("--customize-hook=rm \"$1/depends.dsc\"".to_owned());
+        }
+        if let Some(build) = self.accelerate {
+            let script = scratch.join("accelerate.sh");
+            std::fs::write(&script, ACCELERATE)?;
+            hooks.push(format!("--customize-hook=upload {script} /accelerate.sh"));
+            let (build, triplet, hot) = (build.debian, self.host.triplet, HOT.join(" "));
+            hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh {build} {triplet} {hot}"));
+            hooks.push("--customize-hook=rm \"$1/accelerate.sh\"".to_owned());
         }
         let sources = &self.archive.sources;
         let tmp = scratch.to_owned();

@@ -52,6 +52,17 @@ impl Mode {
         })
     }
 
+    /// Whose programs are put in front of the chroot's own. `wanted`: not switched off by the person.
+    ///
+    /// # Errors
+    /// This machine's architecture is not known.
+    pub fn accelerate(self, wanted: bool) -> Result<Option<&'static Arch>> {
+        Ok(match self {
+            Mode::Emulated if wanted => Some(arch::build()?),
+            _ => None,
+        })
+    }
+
     /// Build dependencies that the mode itself has.
     pub fn depends(self, host: &Arch) -> Vec<String> {
         match self {

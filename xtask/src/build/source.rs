@@ -110,14 +110,22 @@ fn stand_in(source: &Source) -> String {
     )
 }
 
+/// Warns that it overrides recipes, as it is meant to.
 const RULES_TEXT: &str = "\
 #!/usr/bin/make -f
 include debian/rules
 # Of the arch:all packages the common headers alone belong to a flavour's set; the vendor's own recipe
-# would add empty linux-source and linux-doc packages.
+# would add an empty linux-source, linux-doc and linux-tools-common, newer than the archive's.
 ifneq ($(filter-out false,$(do_common_headers_indep)),)
 binary-indep: binary-headers
 \t@:
+endif
+# Every build makes these on the way to tools and linux-libc-dev; without both nothing reads them.
+ifdef do_libc_dev_package
+ifeq ($(filter true,$(do_any_tools) $(do_libc_dev_package)),)
+install-arch-headers:
+\t@:
+endif
 endif
 ";
 

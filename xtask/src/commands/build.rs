@@ -54,6 +54,9 @@ pub struct Args {
     /// Build in this suite's chroot [default: the settings' `series`]
     #[arg(long)]
     pub suite: Option<String>,
+    /// Leave the compiler and tools of an emulated build to qemu-user too: many times slower
+    #[arg(long, requires = "emulated")]
+    pub no_accelerate: bool,
     /// Build again even where the same packages are there
     #[arg(long)]
     pub again: bool,
@@ -66,6 +69,7 @@ struct Plan {
     flavour: String,
     host: &'static Arch,
     mode: Mode,
+    accelerate: Option<&'static Arch>,
     suite: String,
     jobs: usize,
     out: Utf8PathBuf,
@@ -88,7 +92,9 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let plan = plan(workspace, args)?;
     let ubuntu = plan.packaging != Packaging::Bundled;
     let archs = plan.mode.chroot_archs(plan.host)?;
-    let archive = Archive::of(fx, &workspace.settings, &plan.suite, &archs)?;
+    // Programs of another architecture come with that architecture's packages.
+    let chroot_archs: Vec<_> = archs.iter().copied().chain(plan.accelerate).collect();
+    let archive = Archive::of(fx, &workspace.settings, &plan.suite, &chroot_archs)?;
     let (suite, _) = workspace.settings.suite(&plan.suite)?;
     uncommitted(fx, workspace)?;
 
@@ -105,7 +111,13 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let source = source::read(&copy, plan.packaging.dir(), ubuntu, suite, plan.mode, plan.host)?;
     step.done("");
 
-    let recipe = Recipe { archive: &archive, archs: archs.clone(), depends: source.depends.clone(), host: plan.host };
+    let recipe = Recipe {
+        archive: &archive,
+        archs: chroot_archs,
+        depends: source.depends.clone(),
+        host: plan.host,
+        accelerate: plan.accelerate,
+    };
     let mut variables = source::variables(&plan.flavour, ubuntu);
     variables.extend(plan.mode.variables(plan.host));
     let inputs = inputs(&plan, &recipe.name()?, &variables)?;
@@ -179,8 +191,13 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         files: sizes(fresh.path())?,
         seconds: start.elapsed().as_secs(),
         reproduce: format!(
-            "git checkout {} && cargo xtask build {} --{} --flavour {} --suite {}",
-            plan.history.tip, plan.host.debian, plan.mode, plan.flavour, plan.suite
+            "git checkout {} && cargo xtask build {} --{}{} --flavour {} --suite {}",
+            plan.history.tip,
+            plan.host.debian,
+            plan.mode,
+            if plan.mode == Mode::Emulated && plan.accelerate.is_none() { " --no-accelerate" } else { "" },
+            plan.flavour,
+            plan.suite
         ),
     };
     fx.write(fresh.join(metadata::FILE), metadata::text(&metadata)?)?;
@@ -216,13 +233,15 @@ fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         fail!(Input, "flavour `{flavour}` is not for {}", host.debian;
             "`arch` in {} says what it is for", vars_path(&flavour));
     }
-    let name = format!("{flavour}-{}-{mode}", host.debian);
+    let accelerate = mode.accelerate(!args.no_accelerate)?;
+    let plain = if mode == Mode::Emulated && accelerate.is_none() { "-plain" } else { "" };
+    let name = format!("{flavour}-{}-{mode}{plain}", host.debian);
     let out = match &args.out {
         Some(out) => Utf8PathBuf::try_from(std::path::absolute(out)?)?,
         None => workspace.sibling("packages")?.join(version.as_str()).join(name),
     };
     let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    Ok(Plan { history, packaging, flavour, host, mode, suite, jobs, out, version })
+    Ok(Plan { history, packaging, flavour, host, mode, accelerate, suite, jobs, out, version })
 }
 
 /// Names everything that the packages follow from.

@@ -45,7 +45,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
             let foreign = foreign.map(|a| arch::find(&a)).transpose()?;
             let archs: Vec<_> = [Some(own), foreign].into_iter().flatten().collect();
             let archive = Archive::of(fx, &Workspace::here()?.settings, &suite, &archs)?;
-            let recipe = Recipe { archive: &archive, archs, depends: String::new(), host: own };
+            let recipe = Recipe { archive: &archive, archs, depends: String::new(), host: own, accelerate: None };
             if let Some(chroot) = recipe.make(fx)? {
                 fx.ui.data(chroot.tar.as_str());
             }

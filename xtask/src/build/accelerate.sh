@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Runs inside a chroot of the host architecture while it is made: puts programs of the build architecture in
+# the place of the ones that a build spends its time in. They run at full speed, and make what the others
+# would have made: only what the build itself makes is left to qemu-user.
+#
+#   accelerate.sh BUILD-ARCHITECTURE HOST-TRIPLET PACKAGE...
+#
+# Two packages with the same files cannot both be installed, so the programs are unpacked below a prefix and
+# each is put in front by a diversion: dpkg knows of it, and upgrades and file lists stay right. The shared
+# libraries that they need are ordinary packages.
+set -eu
+build=$1 triplet=$2
+shift 2
+prefix=/usr/lib/native-$build
+debs=/native-debs
+
+# The compiler that `gcc` is here, in the other architecture's make: /usr/bin/aarch64-linux-gnu-gcc-12.
+gcc=$(readlink -f /usr/bin/gcc)
+version=${gcc##*-}
+package=$(echo "$triplet" | tr _ -)
+set -- "$@" "gcc-$version-$package" "cpp-$version-$package" "binutils-$package"
+
+mkdir -p "$prefix" "$debs"
+cd "$debs"
+wanted=
+for name; do wanted="$wanted $name:$build"; done
+# shellcheck disable=SC2086 # words
+apt-get --quiet download $wanted
+for deb in *.deb; do dpkg-deb --extract "$deb" "$prefix"; done
+
+# Libraries alone: what else these packages depend on is here already, in the chroot's architecture.
+depends=$(for deb in *.deb; do dpkg-deb --field "$deb" Pre-Depends Depends; done |
+	sed -e 's/^[A-Za-z-]*: //' | tr , '\n' | sed -e 's/|.*//' -e 's/^ *//' -e 's/ *$//' |
+	grep -E '^(lib|zlib)' | grep -v -e '-cross' | sort -u |
+	sed -e "s/^\([^ :]*\)[^ ]*/\1:$build/" | paste -sd,)
+apt-get --yes --no-install-recommends satisfy "$depends"
+cd /
+rm -rf "$debs"
+
+# A cross compiler has its headers and start files in packages of their own; the native one's are the same.
+own=/usr/lib/gcc/$triplet/$version
+for file in "$own"/*; do
+	[ -e "$prefix/usr/lib/gcc-cross/$triplet/$version/${file##*/}" ] ||
+		ln -s "$file" "$prefix/usr/lib/gcc-cross/$triplet/$version/"
+done
+
+# While a program is being exchanged it is not there.
+PATH=$prefix/usr/bin:$prefix/bin:$PATH
+for program in "$prefix"/bin/* "$prefix"/sbin/* "$prefix"/usr/bin/* "$prefix"/usr/sbin/*; do
+	at=${program#"$prefix"}
+	case ${at##*/} in
+	# What tells the architecture has to tell the chroot's; dpkg's other programs have a database with it.
+	uname | arch | dpkg | dpkg-divert | dpkg-query | dpkg-split | dpkg-statoverride | dpkg-trigger) continue ;;
+	esac
+	[ -f "$program" ] && [ ! -L "$program" ] && [ -f "$at" ] && [ ! -L "$at" ] || continue
+	# Scripts are the same in every architecture.
+	[ "$(head -c 4 "$program" | tail -c 3)" = ELF ] || continue
+	dpkg-divert --quiet --local --rename --divert "$at.emulated" --add "$at"
+	ln -s "$program" "$at"
+done
+
+# Another version would answer Kconfig's questions otherwise.
+for question in -dumpfullversion -dumpmachine; do
+	here=$("$gcc" $question) there=$("$gcc.emulated" $question)
+	[ "$here" = "$there" ] || {
+		echo "E: gcc $question: $build's says $here, the chroot's own $there" >&2
+		exit 1
+	}
+done
+echo "I: accelerated: gcc $("$gcc" -dumpfullversion), $(find /usr/bin /bin/ -xdev -name '*.emulated' | wc -l) programs"
