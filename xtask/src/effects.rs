@@ -40,6 +40,10 @@ impl Effects {
     /// `$XDG_CACHE_HOME/kernel-fork`, else `~/.cache/kernel-fork`.
     pub fn new(ui: Ui, dry: bool) -> Result<Self> {
         signals::install()?;
+        // git tells its hooks and aliases where they are; our commands say it themselves.
+        for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"] {
+            std::env::remove_var(variable);
+        }
         Ok(Self { sh: xshell::Shell::new()?, ui, dry, cache: files::cache_dir()?, scratches: Rc::default() })
     }
 

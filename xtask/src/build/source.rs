@@ -10,11 +10,13 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use git2::{Oid, Repository};
 use xshell::cmd;
 
 use super::mode::Mode;
 use crate::arch::Arch;
 use crate::effects::Effects;
+use crate::flavour::packaging::{required, text};
 use crate::formats::changelog;
 use crate::formats::control::{self, Control, Relations, Substitute};
 use crate::settings::Suite;
@@ -40,20 +42,18 @@ pub struct Source {
     pub substituted: BTreeMap<String, String>,
 }
 
-/// Reads the packaging's folder `dir` in `tree` as text.
+/// Reads the packaging's folder `dir` in the tree `tree` as text.
 ///
 /// # Errors
 /// Files are missing or cannot be read.
-pub fn read(tree: &Utf8Path, dir: &str, ubuntu: bool, suite: &Suite, mode: Mode, host: &Arch) -> Result<Source> {
-    let path = tree.join(dir).join("changelog");
-    let header = changelog::top(&fs::read_to_string(&path).with_context(|| format!("the tree has no {dir}/changelog"))?)?.header;
-    let stub = tree.join(dir).join("control.stub.in");
-    let stub = fs::read_to_string(&stub).with_context(|| format!("the tree has no {dir}/control.stub.in"))?;
+pub fn read(repo: &Repository, tree: Oid, dir: &str, ubuntu: bool, suite: &Suite, mode: Mode, host: &Arch) -> Result<Source> {
+    let header = changelog::top(&required(repo, tree, &format!("{dir}/changelog"))?)?.header;
+    let stub = required(repo, tree, &format!("{dir}/control.stub.in"))?;
     let mut mapping: BTreeMap<String, String> = suite.substitute.clone();
     if ubuntu {
         mapping.extend(ONLY_FOR_PARTS_LEFT_OUT.iter().map(|p| ((*p).to_owned(), String::new())));
     }
-    let more = fs::read_to_string(tree.join(dir).join("control.d/build-depends")).unwrap_or_default();
+    let more = text(repo, tree, &format!("{dir}/control.d/build-depends"))?.unwrap_or_default();
     let (depends, substituted) = build_depends(&stub, &more, &mapping, host)?;
     let mut depends = vec![depends];
     if ubuntu {

@@ -14,7 +14,7 @@ use crate::build::chroot::Recipe;
 use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
 use crate::build::compiler::{self, Configured};
-use crate::build::{depends, sbuild, source, tree};
+use crate::build::{depends, sbuild, source, tree as build_tree};
 use crate::effects::{free_bytes, repository, Did, Effects, Run};
 use crate::flavour::packaging::{self, Packaging};
 use crate::fork::history::History;
@@ -98,19 +98,9 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let (suite, _) = workspace.settings.suite(&plan.suite)?;
     uncommitted(fx, workspace)?;
 
-    let scratch = fx.scratch("build", None)?;
-    let free = free_bytes(scratch.path())?;
-    if free < ROOM {
-        fail!(Machine, "a build takes up to {} and {} has {} free", bytes(ROOM), fx.cache(), bytes(free);
-            "KERNEL_FORK_CACHE puts it on another disk");
-    }
-    let start = Instant::now();
-    let step = fx.ui.step(&format!("write out the tree of {:.12}", plan.history.tip));
-    let copy = scratch.join("linux");
-    tree::export(fx, &workspace.root, plan.history.tip, &copy)?;
-    let source = source::read(&copy, plan.packaging.dir(), ubuntu, suite, plan.mode, plan.host)?;
-    step.done("");
-
+    let repo = repository(&workspace.root)?;
+    let tree = repo.find_commit(plan.history.tip)?.tree_id();
+    let source = source::read(&repo, tree, plan.packaging.dir(), ubuntu, suite, plan.mode, plan.host)?;
     let recipe = Recipe {
         archive: &archive,
         archs: chroot_archs,
@@ -126,6 +116,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         report(fx, &plan.out)?;
         return Ok(plan.out);
     }
+    let start = Instant::now();
     if recipe.find(fx)?.is_none() {
         depends::check(fx, &archive, &archs, plan.host, &source.depends)?;
     }
@@ -134,9 +125,18 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         fx.ui.note(&if by.is_empty() { format!("     left out: build dependency {name}") } else { format!("     {name} is {by} in {}", plan.suite) });
     }
 
+    let scratch = fx.scratch("build", None)?;
+    let free = free_bytes(scratch.path())?;
+    if free < ROOM {
+        fail!(Machine, "a build takes up to {} and {} has {} free", bytes(ROOM), fx.cache(), bytes(free);
+            "KERNEL_FORK_CACHE puts it on another disk");
+    }
+    let step = fx.ui.step(&format!("write out the tree of {:.12}", plan.history.tip));
+    let copy = scratch.join("linux");
+    build_tree::export(fx, &workspace.root, plan.history.tip, &copy)?;
+    step.done("");
+
     let from_compiler = if ubuntu && plan.suite != workspace.settings.series {
-        let repo = repository(&workspace.root)?;
-        let tree = repo.find_commit(plan.history.tip)?.tree_id();
         let fragment = Config::parse(&packaging::required(&repo, tree, &fragment_path(&plan.flavour))?)?;
         let configured = Configured {
             repo: &repo,

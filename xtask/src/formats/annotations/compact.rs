@@ -8,10 +8,8 @@ use super::header::Header;
 use super::table::Entry;
 
 /// The entry as the Python tool would save it, `None` where it would leave it out (annotations.py
-/// of 5.4.0-200.220, lines 321-398). `base` is what included files say of the symbol, where
-/// the file has includes.
-pub fn compact(entry: &Entry, header: &Header, base: Option<&Entry>) -> Option<Entry> {
-    let (original, has_includes) = (entry, base.is_some());
+/// of 5.4.0-200.220, lines 321-398).
+pub fn compact(entry: &Entry, header: &Header, has_includes: bool) -> Option<Entry> {
     let mut entry = entry.clone();
     spell_out(&mut entry, header);
     for flavour in &header.flavours {
@@ -36,9 +34,6 @@ pub fn compact(entry: &Entry, header: &Header, base: Option<&Entry>) -> Option<E
     }
     // Collapsing may have left nothing but `-`.
     let empty = entry.policy.is_empty() || (is_absent(&entry) && !has_includes);
-    if let Some(base) = base.filter(|_| !empty) {
-        repair(&mut entry, original, header, base);
-    }
     (!empty).then_some(entry)
 }
 
@@ -55,7 +50,7 @@ fn resolve<'a>(entry: &'a Entry, header: &Header, flavour: &str) -> &'a str {
 /// Gives a key of its own to every flavour that would get another value when the entry is read
 /// behind the included files: an architecture's key takes away there what the included files say
 /// of flavours that the header does not name, though it depends on them.
-fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry) {
+pub fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry) {
     let mut read = base.clone();
     let mut sorted = entry.policy.clone();
     sorted.sort();
@@ -65,6 +60,9 @@ fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry) {
         if resolve(&read, header, flavour) != wanted {
             entry.put(flavour, wanted);
         }
+    }
+    for arch in &header.arches {
+        collapse(entry, arch, header);
     }
 }
 
@@ -117,7 +115,7 @@ fn spell_out(entry: &mut Entry, header: &Header) {
 #[cfg(test)]
 mod tests {
     use super::super::literal::{read_dict, write_dict};
-    use super::{compact, Entry, Header};
+    use super::{compact, repair, Entry, Header};
 
     fn entry(text: &str) -> Entry {
         Entry { policy: read_dict(text).unwrap(), ..Entry::default() }
@@ -151,7 +149,7 @@ mod tests {
             ("{}", "{}"),
         ];
         for (before, after) in table {
-            assert_eq!(text(compact(&entry(before), &header(), None)), after, "{before}");
+            assert_eq!(text(compact(&entry(before), &header(), false)), after, "{before}");
         }
     }
 
@@ -159,8 +157,8 @@ mod tests {
     fn spelled_out_where_the_python_tool_would_lose_a_value() {
         let before = entry("{'arm64': 'y', 'arm64-g': 'n', 'arm64-t': 'y'}");
         let after = "{'arm64-g': 'n', 'arm64-t': 'y', 'arm64-u': 'y'}";
-        assert_eq!(text(compact(&before, &header(), None)), after);
-        assert_eq!(text(compact(&entry(after), &header(), None)), after);
+        assert_eq!(text(compact(&before, &header(), false)), after);
+        assert_eq!(text(compact(&entry(after), &header(), false)), after);
     }
 
     #[test]
@@ -171,6 +169,8 @@ mod tests {
         let base = entry("{'arm64': 'n', 'arm64-g': 'y'}");
         let ours = entry("{'arm64': 'n', 'arm64-g': 'y', 'arm64-v': 'm'}");
         let want = "{'arm64': 'n', 'arm64-v': 'm', 'arm64-w': 'y'}";
-        assert_eq!(text(compact(&ours, &header, Some(&base))), want);
+        let mut entry = compact(&ours, &header, true).unwrap();
+        repair(&mut entry, &ours, &header, &base);
+        assert_eq!(text(Some(entry)), want);
     }
 }

@@ -184,3 +184,102 @@ fn writable(value: &Value) -> Result<&str, FormatError> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::config::{Config, Value};
+    use super::super::super::FormatError;
+    use super::Annotations;
+
+    const TEXT: &str = "# ARCH: amd64 arm64\n# FLAVOUR: amd64-generic arm64-generic arm64-aws\n\
+                        # FLAVOUR_DEP: {'arm64-aws': 'arm64-generic'}\n\n\
+                        CONFIG_A policy<{'amd64': 'y', 'arm64-generic': 'm'}>\n\
+                        CONFIG_A note<'why'>\n\
+                        CONFIG_B policy<{'arm64': '4', 'arm64-t': '5'}>\n\
+                        CONFIG_GCC_VERSION policy<{'arm64': '90400'}>\n";
+
+    fn read() -> Annotations {
+        Annotations::parse(TEXT, "", &|_: &str| Err(FormatError::new("", "none"))).unwrap()
+    }
+
+    #[test]
+    fn set_and_refused() {
+        let mut annotations = read();
+        let value = |text| Value::parse(text).unwrap();
+        annotations.set("B", "arm64", Some(&value("5"))).unwrap();
+        annotations.set("B", "arm64-aws", None).unwrap();
+        assert_eq!(annotations.lookup("B", "arm64", "generic"), Ok(Some("5")));
+        assert_eq!(annotations.lookup("B", "arm64", "aws"), Ok(None));
+        annotations.unset("B", "arm64-aws");
+        annotations.unset("NONE", "arm64");
+        assert_eq!(annotations.lookup("B", "arm64", "aws"), Ok(Some("5")));
+        for text in ["\"a>b\"", "\"a\\\\b\"", "\"it's\"", "\"a  b\"", "", "-", "yes"] {
+            assert!(annotations.set("B", "arm64", Some(&value(text))).is_err(), "{text}");
+        }
+        for (symbol, key) in [("a b", "arm64"), ("B", "arm64-t"), ("B", "s390x")] {
+            assert!(annotations.set(symbol, key, None).is_err(), "{symbol} {key}");
+        }
+        annotations.set_note("B", "LP:1").unwrap();
+        assert_eq!(annotations.note("B"), Some("LP:1"));
+        assert!(annotations.set_note("B", "it's").is_err());
+        assert!(annotations.set_note("NONE", "x").is_err());
+    }
+
+    #[test]
+    fn a_flavour_exports_what_its_dependency_does() {
+        // One key of it was left behind, and of the second the values come from two steps away.
+        for base in ["generic", "aws"] {
+            let mut annotations = read();
+            annotations.add_flavour("arm64-t", &format!("arm64-{base}")).unwrap();
+            let want = annotations.export("arm64", base).unwrap().to_text();
+            assert_eq!(annotations.export("arm64", "t").unwrap().to_text(), want);
+            let once = annotations.clone();
+            annotations.add_flavour("arm64-t", &format!("arm64-{base}")).unwrap();
+            assert_eq!(annotations, once);
+            annotations.remove_flavour("arm64-t").unwrap();
+            assert_eq!(annotations.flavours(), read().flavours());
+        }
+    }
+
+    #[test]
+    fn flavours_refused() {
+        let table = [
+            ("t", "arm64-generic", "a flavour is written with its architecture, as in arm64-generic: `t`"),
+            (
+                "arm64-a_b",
+                "arm64-generic",
+                "a flavour's name is made of lower-case letters, digits and `-` between them: `a_b`",
+            ),
+            ("s390x-t", "s390x-generic", "an architecture that the annotations do not name in ARCH: `s390x`"),
+            ("arm64-t", "arm64-none", "not another flavour of the same architecture: `arm64-none`"),
+            ("arm64-t", "amd64-generic", "not another flavour of the same architecture: `amd64-generic`"),
+            ("arm64-generic", "arm64-aws", "a flavour that the annotations name already: `arm64-generic`"),
+        ];
+        for (flavour, dependency, want) in table {
+            let error = read().add_flavour(flavour, dependency).unwrap_err();
+            assert_eq!(error.to_string(), want);
+        }
+        assert!(read().remove_flavour("arm64-generic").is_err(), "another depends on it");
+    }
+
+    #[test]
+    fn configurations_taken_in() {
+        let config = Config::parse_lenient("CONFIG_A=y\nCONFIG_NEW=m\nCONFIG_GCC_VERSION=1\n");
+        let mut annotations = read();
+        assert_eq!(annotations.update(&config, "arm64", "aws").unwrap(), ["A"]);
+        assert_eq!(annotations.note("A"), Some("TODO: update note"));
+        assert_eq!(
+            annotations.export("arm64", "aws").unwrap().to_text(),
+            "CONFIG_A=y\nCONFIG_B=4\nCONFIG_GCC_VERSION=90400\nCONFIG_NEW=m\n"
+        );
+        assert_eq!(annotations.lookup("A", "arm64", "generic"), Ok(Some("m")));
+        annotations.import(&config, "arm64", "aws").unwrap();
+        assert_eq!(
+            annotations.export("arm64", "aws").unwrap().to_text(),
+            "CONFIG_A=y\nCONFIG_GCC_VERSION=90400\nCONFIG_NEW=m\n"
+        );
+        assert!(annotations.update(&config, "arm64", "none").is_err());
+        let odd = Config::parse_lenient("CONFIG_A=\"it's\"\n");
+        assert!(annotations.update(&odd, "arm64", "aws").is_err());
+    }
+}

@@ -8,6 +8,7 @@
 mod compact;
 mod edit;
 mod header;
+mod keep;
 mod literal;
 mod lookup;
 mod parse;
