@@ -11,13 +11,13 @@ use xtask::ui::Ui;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = Effects::new(Ui::new(cli.verbose), cli.dry_run).and_then(|fx| {
+    let outcome = Effects::new(Ui::new(cli.verbose), cli.dry_run).map(|fx| {
         let outcome = cli.command.run(&fx);
         if let Err(e) = &outcome {
             fx.ui.failure(&error::sentence(e), error::hint(e));
         }
         // Destructors of everything that `run` held have been called: nothing stays behind.
-        Ok(outcome.as_ref().map_or_else(error::exit_code, |()| 0))
+        outcome.as_ref().map_or_else(error::exit_code, |()| 0)
     });
     match outcome {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),

@@ -53,13 +53,13 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     };
     if !dir.exists() {
         let local = if args.mini { local::miniature(fx, &here.root, "HEAD")? } else { local::linux_source(fx)? };
-        let Some(local) = local else {
-            fx.ui.planned(&format!("cargo xtask fork TAG --into {dir}"));
-            return Ok(fx.ui.planned(&format!("cd {dir} && cargo xtask build {} --flavour {FLAVOUR}", host.debian)));
-        };
-        make_fork(fx, &here, &local, &dir, &series)?;
+        match local {
+            Some(local) => make_fork(fx, &here, &local, &dir, &series)?,
+            None => fx.ui.planned(&format!("cargo xtask fork TAG --into {dir}")),
+        }
         if !dir.exists() {
-            return Ok(fx.ui.planned(&format!("cd {dir} && cargo xtask build {} --flavour {FLAVOUR}", host.debian)));
+            fx.ui.planned(&format!("cd {dir} && cargo xtask build {} --flavour {FLAVOUR}", host.debian));
+            return Ok(());
         }
     }
     let workspace = Workspace::find(&dir)?;

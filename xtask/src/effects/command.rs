@@ -18,7 +18,7 @@ use super::{signals, Effects};
 use crate::error::{Failure, Kind};
 
 /// How long a child may take to clean up after SIGTERM before SIGKILL. sbuild removes its chroot then.
-const GRACE: Duration = Duration::from_secs(20);
+const GRACE: Duration = Duration::from_secs(60);
 /// How many of the last lines a failure shows.
 const LAST_LINES: usize = 12;
 
@@ -42,12 +42,15 @@ impl Output {
     }
 }
 
+/// Called with each line of output.
+type Watch<'a> = Box<dyn FnMut(&str) + 'a>;
+
 /// A program to run. Made from an [`xshell::Cmd`], so never through a shell.
 pub struct Run<'a> {
     command: Command,
     stdin: Option<Vec<u8>>,
     log: Option<Utf8PathBuf>,
-    watch: Option<Box<dyn FnMut(&str) + 'a>>,
+    watch: Option<Watch<'a>>,
     terminal: bool,
     any_status: bool,
     kind: Kind,
@@ -306,6 +309,7 @@ fn end(child: &mut Child) {
         std::thread::sleep(Duration::from_millis(50));
     }
     kill_group(child, rustix::process::Signal::KILL);
+    signals::end_descendants();
 }
 
 fn kill_group(child: &Child, signal: rustix::process::Signal) {

@@ -4,6 +4,7 @@
 //! So an interruption becomes an ordinary error, and every destructor (scratch directories above all)
 //! runs on the way out.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -11,14 +12,57 @@ use anyhow::Result;
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// Registers the flag; the second signal of a kind ends the process at once.
+/// Registers the flag. A second signal does nothing more: `timeout` and CI runners send each one twice, to
+/// the process and to its group, and clean-up must survive that.
 pub fn install() -> Result<()> {
     let flag = INTERRUPTED.get_or_init(Arc::default);
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(flag))?;
         signal_hook::flag::register(signal, Arc::clone(flag))?;
     }
+    // What a child leaves behind when it is killed becomes our child, and so can be found.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     Ok(())
+}
+
+/// Kills every process below this one: those that a killed sbuild leaves running in its chroot, above all.
+pub fn end_descendants() {
+    // A process that is killed hands its children up, so one look is not enough.
+    for _ in 0..50 {
+        let below = descendants();
+        if below.is_empty() {
+            return;
+        }
+        for pid in below {
+            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                // It may have ended in the meantime.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG);
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// The processes below this one that run (a zombie has ended).
+fn descendants() -> Vec<i32> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        // The name in parentheses may hold anything; behind the last one come state and parent.
+        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let (state, parent) = (fields.next(), fields.next().and_then(|p| p.parse::<i32>().ok()));
+        if let (Some(state), Some(parent)) = (state, parent) {
+            parents.push((pid, parent, state != "Z"));
+        }
+    }
+    let mut below = vec![rustix::process::getpid().as_raw_nonzero().get()];
+    let mut at = 0;
+    while let Some(pid) = below.get(at).copied() {
+        below.extend(parents.iter().filter(|(_, parent, _)| *parent == pid).map(|(child, _, _)| *child));
+        at += 1;
+    }
+    below.iter().skip(1).copied().filter(|pid| parents.iter().any(|(p, _, runs)| p == pid && *runs)).collect()
 }
 
 /// Has the person asked to stop?

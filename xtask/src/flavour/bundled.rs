@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The generated commit for a tree without packaging: the bundled packaging, with the flavours in it.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use anyhow::{Context, Result};
 use git2::{ObjectType, Oid, Repository};
@@ -48,10 +48,10 @@ fn configs(fx: &Effects, repo: &Repository, tree: Oid, targets: &[Target]) -> Re
     for target in targets {
         let arch = target.arch.debian;
         let step = fx.ui.step(&format!("resolve the configuration of {} for {arch}", target.flavour));
-        if !kconfigs.contains_key(arch) {
-            kconfigs.insert(arch, Kconfig::new(fx, repo, tree, target.arch, None)?);
-        }
-        let kconfig = &kconfigs[arch];
+        let kconfig = match kconfigs.entry(arch) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => place.insert(Kconfig::new(fx, repo, tree, target.arch, None)?),
+        };
         let base = if target.base == TINY { kconfig.target("tinyconfig")? } else { kconfig.target("defconfig")? };
         let resolved = resolve::resolve(kconfig, &target.flavour, &base, &target.fragment)?;
         let mut config = Config::default();

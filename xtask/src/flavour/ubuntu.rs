@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The generated commit for a tree with Ubuntu's packaging: annotations, `rules.d/<arch>.mk`, changelog.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use anyhow::{Context, Result};
 use git2::Repository;
@@ -74,13 +74,15 @@ fn annotations(fx: &Effects, repo: &Repository, inputs: &Inputs, targets: &[Targ
         let name = format!("{arch}-{}", target.flavour);
         let step = fx.ui.step(&format!("resolve the configuration of {} for {arch}", target.flavour));
         let of = if target.base == TINY { "generic" } else { &target.base };
-        if !bases.contains_key(&(arch, of)) {
-            let recorded = vendor.export(arch, of).with_context(|| format!("base of flavour {}", target.flavour))?;
-            let kconfig = Kconfig::new(fx, repo, inputs.tree, target.arch, Some(&recorded))?;
-            let resolved = kconfig.olddefconfig(&recorded.to_text())?;
-            bases.insert((arch, of), Base { recorded, kconfig, resolved });
-        }
-        let base = &bases[&(arch, of)];
+        let base = match bases.entry((arch, of)) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => {
+                let recorded = vendor.export(arch, of).with_context(|| format!("base of flavour {}", target.flavour))?;
+                let kconfig = Kconfig::new(fx, repo, inputs.tree, target.arch, Some(&recorded))?;
+                let resolved = kconfig.olddefconfig(&recorded.to_text())?;
+                place.insert(Base { recorded, kconfig, resolved })
+            }
+        };
         let start = if target.base == TINY { base.kconfig.target("tinyconfig")? } else { base.recorded.to_text() };
         let with = resolve::resolve(&base.kconfig, &target.flavour, &start, &target.fragment)?;
 

@@ -122,8 +122,8 @@ fn a_build_that_fails_leaves_its_log_and_earlier_packages() {
     outcome.fails(6, &["the build failed", "packages.failed.log", "hint:"]);
     assert!(lab.text("packages.failed.log").contains("broken on purpose"));
     assert_eq!(lab.text("packages/linux-old.deb"), "an earlier build\n");
-    let left: Vec<_> = std::fs::read_dir(lab.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|n| n.to_string_lossy().starts_with(".kernel-fork.")), "{left:?}");
+    let left = lab.names(".");
+    assert!(!left.iter().any(|n| n.starts_with(".kernel-fork.")), "{left:?}");
 }
 
 #[test]
@@ -158,4 +158,32 @@ fn a_build_dependency_that_the_suite_lacks_is_explained() {
     lab.xtask(&["build", "arm64", "--cross", "--flavour", "slim", "--out", &out]).ok();
     let metadata: serde_json::Value = serde_json::from_str(&lab.text("packages/metadata.json")).unwrap();
     assert_eq!(metadata["substituted"]["no-such-package"], "bc");
+}
+
+#[test]
+fn an_interrupted_build_leaves_nothing_running_and_nothing_behind() {
+    let lab = lab();
+    let out = lab.path("packages").display().to_string();
+    let log = lab.path("said");
+    let mut child = lab.spawn(&["build", "arm64", "--cross", "--flavour", "slim", "--out", &out], &log);
+    // Until sbuild is at it.
+    let start = std::time::Instant::now();
+    while !lab.text("said").contains(".. build slim") {
+        assert!(start.elapsed().as_secs() < 900 && child.try_wait().unwrap().is_none(), "{}", lab.text("said"));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    for _ in 0..2 {
+        lab.run("kill", &["-TERM", &child.id().to_string()]);
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{}", lab.text("said"));
+    assert!(lab.text("said").contains("interrupted during `sbuild`"), "{}", lab.text("said"));
+    assert!(!lab.path("packages").exists());
+    // The lab's own path is on the command line of everything that was started for it.
+    let mine = lab.path(".").display().to_string().trim_end_matches('.').to_owned();
+    let running = lab.run("ps", &["-eo", "pid,args"]).ok().stdout;
+    assert!(!running.lines().any(|l| l.contains(&mine) && !l.contains("ps -eo")), "{running}");
+    assert!(!lab.text("/proc/mounts").contains(&mine));
+    let left = lab.names(".");
+    assert!(!left.iter().any(|n| n.starts_with(".kernel-fork.")), "{left:?}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 use tempfile::TempDir;
 
@@ -118,6 +118,19 @@ impl Lab {
 
     pub fn xtask(&self, args: &[&str]) -> Outcome {
         self.xtask_at("kernel", args)
+    }
+
+    /// Starts the program with everything it says in the file `log`.
+    pub fn spawn(&self, args: &[&str], log: &Path) -> Child {
+        let log = fs::File::create(log).expect("a log");
+        let mut command = self.command(env!("CARGO_BIN_EXE_xtask"), "kernel");
+        command.args(args).stdout(log.try_clone().expect("a log")).stderr(log).spawn().expect("xtask starts")
+    }
+
+    /// The names in a directory.
+    pub fn names(&self, at: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(at)).expect("a directory");
+        entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
     }
 
     #[track_caller]
