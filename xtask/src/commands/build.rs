@@ -22,6 +22,7 @@ use crate::formats::changelog;
 use crate::formats::config::Config;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
+use crate::machine;
 use crate::ui::bytes;
 use crate::workspace::{fragment_path, vars_path, Workspace};
 
@@ -90,6 +91,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 /// See the README, "When it breaks".
 pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8PathBuf> {
     let plan = plan(workspace, args)?;
+    machine::require(fx, plan.host)?;
     let ubuntu = plan.packaging != Packaging::Bundled;
     let archs = plan.mode.chroot_archs(plan.host)?;
     // Programs of another architecture come with that architecture's packages.

@@ -8,6 +8,7 @@ use crate::arch;
 use crate::build::archive::Archive;
 use crate::build::chroot::{self, Recipe};
 use crate::effects::Effects;
+use crate::machine;
 use crate::ui::bytes;
 use crate::workspace::Workspace;
 
@@ -42,6 +43,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     match args.what {
         What::Create { suite, arch, foreign } => {
             let own = arch.map_or_else(arch::build, |a| arch::find(&a))?;
+            machine::require(fx, own)?;
             let foreign = foreign.map(|a| arch::find(&a)).transpose()?;
             let archs: Vec<_> = [Some(own), foreign].into_iter().flatten().collect();
             let archive = Archive::of(fx, &Workspace::here()?.settings, &suite, &archs)?;

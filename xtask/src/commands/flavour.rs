@@ -6,7 +6,8 @@ use clap::Subcommand;
 use git2::Oid;
 
 use crate::effects::{repository, Did, Effects, RefMove, Session};
-use crate::flavour::generate::{self, Inputs};
+use crate::flavour::generate;
+use crate::flavour::target::Inputs;
 use crate::fork::branch;
 use crate::fork::history::History;
 use crate::fork::replay::replay;

@@ -5,7 +5,8 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::effects::{self, free_bytes, repository, Did, Effects, RefMove};
-use crate::flavour::generate::{self, Inputs};
+use crate::flavour::generate;
+use crate::flavour::target::Inputs;
 use crate::fork::{branch, overlay, snapshot};
 use crate::formats::tag::Tag;
 use crate::settings;

@@ -6,9 +6,9 @@ use std::collections::btree_map::{BTreeMap, Entry};
 use anyhow::{Context, Result};
 use git2::{ObjectType, Oid, Repository};
 
-use super::generate::{self, Inputs, Made, Target};
 use super::kconfig::Kconfig;
 use super::resolve;
+use super::target::{self, Inputs, Made, Target};
 use crate::effects::Effects;
 use crate::formats::abi::Suffix;
 use crate::formats::config::Config;
@@ -35,7 +35,7 @@ pub(super) fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs, setting
     for (path, config) in configs(fx, repo, inputs.tree, targets)? {
         files.insert(path, (config.to_text().into_bytes(), false));
     }
-    let changelog = generate::entry("", settings, inputs, "linux", &settings.series, &version)?;
+    let changelog = target::changelog("", settings, inputs, "linux", &settings.series, &version)?;
     files.insert("debian.master/changelog".to_owned(), (changelog.into_bytes(), false));
     let files = files.into_iter().map(|(path, (bytes, executable))| (path, bytes, executable)).collect();
     Ok(Made { files, version, maintainer: settings.maintainer.clone() })

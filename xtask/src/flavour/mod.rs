@@ -8,4 +8,5 @@ pub mod kconfig;
 pub mod packaging;
 pub mod probes;
 pub mod resolve;
+pub mod target;
 pub mod ubuntu;

@@ -6,10 +6,10 @@ use std::collections::btree_map::{BTreeMap, Entry};
 use anyhow::{Context, Result};
 use git2::Repository;
 
-use super::generate::{self, Inputs, Made, Target};
 use super::kconfig::Kconfig;
 use super::packaging::{required, text};
 use super::resolve;
+use super::target::{self, Inputs, Made, Target};
 use crate::effects::Effects;
 use crate::error::{Failure, Kind};
 use crate::formats::abi::Suffix;
@@ -31,7 +31,7 @@ pub(super) fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs, setting
             "the tag is not of the release that it names; take another");
     }
     let version = top.version.with_suffix(&Suffix::parse(&settings.suffix)?);
-    let new = generate::entry(&old, settings, inputs, &top.source, &top.distribution, &version)?;
+    let new = target::changelog(&old, settings, inputs, &top.source, &top.distribution, &version)?;
     files.insert(path, new);
 
     for target in targets {

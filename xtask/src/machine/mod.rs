@@ -55,6 +55,19 @@ pub fn needs(fx: &Effects, host: &'static Arch, extra: &[&str]) -> Result<Vec<Ne
     Ok(needs)
 }
 
+/// Fails where building for `host` lacks something on this machine, before anything is begun.
+///
+/// # Errors
+/// It does ([`Kind::Machine`](crate::error::Kind::Machine)); each thing is named.
+pub fn require(fx: &Effects, host: &'static Arch) -> Result<()> {
+    let lacking: Vec<String> = needs(fx, host, &[])?.into_iter().map(|n| n.what).collect();
+    if lacking.is_empty() || fx.dry() {
+        return Ok(());
+    }
+    fail!(Machine, "this machine is not ready to build for {}: {}", host.debian, lacking.join("; ");
+        "`cargo xtask quickstart` shows the commands that mend it, and asks before it runs them");
+}
+
 /// Mends what [`needs`] finds, after showing it and asking (or with `yes`).
 ///
 /// # Errors
