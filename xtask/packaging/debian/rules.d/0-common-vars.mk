@@ -88,9 +88,11 @@ export KBUILD_BUILD_HOST      := $(lastword $(subst @, ,$(builder)))
 export KBUILD_BUILD_VERSION    = $(uploadnum)
 
 # An empty LOCALVERSION keeps git's state out of `uname -r`, which has to be the
-# ABI and the flavour. $(1) is the flavour.
+# ABI and the flavour. The kernel cuts the build folder's path out of its own
+# objects; host programs, which are packed too, need to be told. $(1) is the flavour.
 kmake = $(MAKE) --no-print-directory -j$(jobs) \
 	ARCH=$(build_arch) CROSS_COMPILE="$(CROSS_COMPILE)" HOSTCC="$(kernel_hostcc)" \
+	HOSTCFLAGS=-ffile-prefix-map=$(CURDIR)/= \
 	KERNELVERSION=$(abi_release)-$(1) LOCALVERSION= \
 	O=$(builddir)/build-$(1) $(kmake_cc)
 ifneq ($(LOCAL_ENV_CC),)
