@@ -10,6 +10,7 @@
 
 mod command;
 mod files;
+mod journal;
 mod objects;
 mod signals;
 
@@ -20,6 +21,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use command::{Did, Output, Run};
+pub use journal::{state_dir, Journal, Move};
 pub use files::{free_bytes, Scratch};
 pub use objects::{repository, RefMove, Session};
 

@@ -7,6 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::error::{Failure, Kind};
 use crate::settings::{Settings, TINY};
 
+/// The file with the settings.
+pub const SETTINGS: &str = "Cargo.toml";
+
 /// The top-level paths that are this repository's and not the vendor's. With the flavours' own files
 /// ([`is_ours`]) they are what `fork` lays over a vendor tree.
 pub const OURS: &[&str] = &[

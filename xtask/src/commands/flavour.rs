@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask flavour list|regen|check`.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Subcommand;
-use git2::Oid;
 
+use super::rebase::{current_branch, generated, Made};
 use crate::effects::{repository, Did, Effects, RefMove, Session};
-use crate::flavour::generate;
-use crate::flavour::target::Inputs;
-use crate::fork::branch;
 use crate::fork::history::History;
-use crate::fork::replay::replay;
+use crate::fork::replay::{replay, Carry};
+use crate::fork::switch::{recover, switch, Switch};
 use crate::workspace::{fragment_path, Workspace};
 
 /// List the flavours, make their generated commit, check that it is right
@@ -50,48 +48,40 @@ fn list(fx: &Effects, workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The lab's commits with the generated one on top, made anew; where nothing has changed, the same ids.
-fn made(fx: &Effects, session: &Session, history: &History) -> Result<(Oid, String)> {
-    let lab = replay(session, history.root.id, &history.lab)?;
-    let tree = session.repo.find_commit(lab)?.tree_id();
-    let root = &history.root;
-    let made = generate::generate(fx, session.repo, &Inputs { tag: &root.tag, time: root.time, tree })?;
-    let tip = branch::generated(session, &made.maintainer, &root.tag, root.time, made.version.as_str(), lab, &made.files)?;
-    Ok((tip, made.version.as_str().to_owned()))
+/// The branch made anew on the snapshot that it stands on; where nothing has changed, with the same ids.
+fn made(fx: &Effects, session: &Session, history: &History) -> Result<Made> {
+    let replayed = replay(session, history.root.id, &history.lab, &Carry::default())?;
+    generated(fx, session, &history.root, &replayed)
 }
 
 fn regen(fx: &Effects, workspace: &Workspace) -> Result<()> {
     let repo = repository(&workspace.root)?;
-    let head = repo.head().context("this repository has no commit yet")?;
-    let Some(name) = head.name().ok().filter(|n| n.starts_with("refs/heads/")).map(str::to_owned) else {
-        fail!(Repository, "no branch is checked out"; "git switch BRANCH");
-    };
+    let journal = fx.journal(&repo, "flavour regen")?;
+    recover(fx, &workspace.root, &repo, &journal)?;
+    let name = current_branch(&repo)?;
     super::fork::clean(fx, workspace)?;
-    let history = History::read(&repo, head.peel_to_commit()?.id())?;
-    let (old, new, version) = fx.session(&repo, |session| {
-        let (tip, version) = made(fx, session, &history)?;
-        if tip != history.tip {
-            session.publish(&[RefMove { name: &name, old: Some(history.tip), new: tip, why: "flavour regen" }])?;
+    let history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
+    fx.session(&repo, |session| {
+        let made = made(fx, session, &history)?;
+        if made.tip == history.tip {
+            fx.ui.note(&format!("The generated commit is right as it is: {}.", made.version));
+            return Ok(());
         }
-        Ok((history.tip, tip, version))
-    })?;
-    if old == new {
-        fx.ui.note(&format!("The generated commit is right as it is: {version}."));
-        return Ok(());
-    }
-    // Touches only the files that differ, and none that the person changed in the meantime.
-    let update = fx.git(&workspace.root).args(["read-tree", "-m", "-u", &old.to_string(), &new.to_string()]);
-    if fx.change(&workspace.root, update)? == Did::Done {
-        fx.ui.note(&format!("Generated anew: {version}, {new:.12}. `git show --stat` has the files."));
-    }
-    Ok(())
+        let why = "flavour regen";
+        let refs = [RefMove { name: &name, old: Some(history.tip), new: Some(made.tip), why }];
+        let to = Switch { branch: Some(&name), old: history.tip, new: made.tip, why };
+        if switch(fx, &workspace.root, session, &journal, &to, &refs)? == Did::Done {
+            fx.ui.note(&format!("Generated anew: {}, {:.12}. `git show --stat` has the files.", made.version, made.tip));
+        }
+        Ok(())
+    })
 }
 
 fn check(fx: &Effects, workspace: &Workspace) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
     let different = fx.session(&repo, |session| {
-        let (tip, _) = made(fx, session, &history)?;
+        let tip = made(fx, session, &history)?.tip;
         let (old, new) = (session.repo.find_commit(history.tip)?.tree()?, session.repo.find_commit(tip)?.tree()?);
         let diff = session.repo.diff_tree_to_tree(Some(&old), Some(&new), None)?;
         Ok(diff.deltas().filter_map(|d| d.new_file().path().map(|p| p.display().to_string())).collect::<Vec<_>>())

@@ -7,6 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::effects::{self, free_bytes, repository, Did, Effects, RefMove};
 use crate::flavour::generate;
 use crate::flavour::target::Inputs;
+use crate::fork::history::History;
+use crate::fork::replay::WORKFLOW;
+use crate::fork::switch::{recover, switch, Switch};
 use crate::fork::{branch, overlay, snapshot};
 use crate::formats::tag::Tag;
 use crate::settings;
@@ -89,6 +92,11 @@ fn into(fx: &Effects, here: &Workspace, dir: &Utf8Path, tag: &Tag, args: &Args) 
 
 fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<()> {
     let repo = repository(&workspace.root)?;
+    let journal = fx.journal(&repo, "fork")?;
+    if recover(fx, &workspace.root, &repo, &journal)? && repo.head()?.peel_to_commit().is_ok_and(|c| on_tag(&repo, &c, tag)) {
+        fx.ui.note(&format!("The fork of {} is whole.", tag.name()));
+        return Ok(());
+    }
     let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
     let who = branch::identity(fx, &workspace.root)?;
     let name = match &args.branch {
@@ -116,27 +124,30 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         let series = args.series.as_deref().unwrap_or(&workspace.settings.series);
         let cargo = settings::with(&cargo, &[("tag", tag.name()), ("url", url), ("series", series)])?;
         let tree = overlay::lay(session, tree, &vec![("Cargo.toml".to_owned(), cargo.into_bytes(), false)])?;
-        let message = format!("Workflow for the fork of {}\n\nThe tool, its settings, the flavours' fragments and metadata.\n", tag.name());
+        let message = format!("{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n", tag.name());
         let lab = session.commit(&who, &who, &message, tree, &[root])?;
         step.done("");
 
         let made = generate::generate(fx, session.repo, &Inputs { tag, time: fetched.time, tree })?;
         let tip = branch::generated(session, &made.maintainer, tag, fetched.time, made.version.as_str(), lab, &made.files)?;
 
-        let step = fx.ui.step("store the objects");
-        fetched.import(session)?;
-        session.publish(&[RefMove { name: &refname, old: None, new: tip, why: &format!("fork: {}", tag.name()) }])?;
-        step.done(&format!("{name} at {tip:.12}"));
+        let step = fx.ui.step(&format!("store the objects and check {name} out"));
+        fetched.import(session, None)?;
+        let why = format!("fork: {}", tag.name());
+        let to = Switch { branch: Some(&refname), old: head.id(), new: tip, why: &why };
+        let refs = [RefMove { name: &refname, old: None, new: Some(tip), why: &why }];
+        if switch(fx, &workspace.root, session, &journal, &to, &refs)? == Did::Done {
+            step.done(&format!("{tip:.12}"));
+        }
         Ok(made.version)
     })?;
-
-    let step = fx.ui.step(&format!("check out {name}"));
-    let checkout = fx.git(&workspace.root).args(["checkout", "--quiet", &name, "--"]);
-    if fx.change(&workspace.root, checkout)? == Did::Done {
-        step.done("");
-    }
     fx.ui.note(&format!("\n{name} is {}. Next: cargo xtask build {}", version.as_str(), workspace.settings.architecture));
     Ok(())
+}
+
+/// Is the commit a fork of this tag?
+fn on_tag(repo: &git2::Repository, commit: &git2::Commit, tag: &Tag) -> bool {
+    History::read(repo, commit.id()).is_ok_and(|history| history.root.tag == *tag)
 }
 
 fn workspace_file(repo: &git2::Repository, commit: &git2::Commit, path: &str) -> Result<String> {

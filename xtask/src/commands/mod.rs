@@ -7,6 +7,8 @@ mod ci;
 mod flavour;
 mod fork;
 mod quickstart;
+mod rebase;
+mod resume;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -36,6 +38,7 @@ pub enum Command {
     Flavour(flavour::Args),
     Fork(fork::Args),
     Quickstart(quickstart::Args),
+    Rebase(rebase::Args),
 }
 
 impl Command {
@@ -51,6 +54,7 @@ impl Command {
             Command::Flavour(args) => flavour::run(fx, args),
             Command::Fork(args) => fork::run(fx, args),
             Command::Quickstart(args) => quickstart::run(fx, args),
+            Command::Rebase(args) => rebase::run(fx, args),
         }
     }
 }

@@ -23,11 +23,12 @@ pub fn repository(path: &Utf8Path) -> Result<Repository> {
     Repository::open(path).with_context(|| format!("{path} is no git repository"))
 }
 
-/// Where a ref is to go. `old` is what it must be at (`None`: not there yet).
+/// Where a ref is to go. `old` is what it must be at (`None`: not there yet), `new` where it is to be
+/// (`None`: gone).
 pub struct RefMove<'a> {
     pub name: &'a str,
     pub old: Option<Oid>,
-    pub new: Oid,
+    pub new: Option<Oid>,
     /// For the reflog.
     pub why: &'a str,
 }
@@ -38,6 +39,16 @@ pub struct Session<'a> {
     pub repo: &'a Repository,
     odb: git2::Odb<'a>,
     made: RefCell<Vec<Oid>>,
+}
+
+impl RefMove<'_> {
+    fn line(&self) -> String {
+        let old = self.old.unwrap_or(Oid::ZERO_SHA1);
+        match self.new {
+            Some(new) => format!("git update-ref -m '{}' {} {new} {old}", self.why, self.name),
+            None => format!("git update-ref -d {} {old}", self.name),
+        }
+    }
 }
 
 impl Effects {
@@ -121,49 +132,55 @@ impl Session<'_> {
         Ok(id)
     }
 
-    /// Copies `tree` and all below it out of the repository `from` as one pack, without its history.
+    /// Copies `tree` and all below it out of the repository `from` as one pack, without its history and
+    /// without what is below `but`, which this repository has.
     ///
     /// # Errors
     /// git fails; no room on the disk.
-    pub fn import(&self, from: &Utf8Path, tree: Oid) -> Result<Did> {
+    pub fn import(&self, from: &Utf8Path, tree: Oid, but: Option<Oid>) -> Result<Did> {
         let prefix = self.git_dir()?.join("objects/pack/pack");
         let pack = self.fx.git(from).args(["pack-objects", "--revs", "--quiet"]).arg(&prefix);
-        self.fx.change(&prefix, Run::from(pack).stdin(format!("{tree}\n")))
+        let pack = pack.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", self.git_dir()?.join("objects"));
+        let but = but.map_or_else(String::new, |but| format!("^{but}\n"));
+        self.fx.change(&prefix, Run::from(pack).stdin(format!("{tree}\n{but}")))
     }
 
-    /// Stores what was made and moves the refs, all of them or none.
+    /// Stores what was made and moves the refs, one after the other in the order given, each at once or not
+    /// at all. What a ref keeps from being lost comes before what loses it.
     ///
     /// # Errors
     /// A ref is not where it was said to be; a lock is held.
     pub fn publish(&self, moves: &[RefMove]) -> Result<Did> {
-        let git_dir = self.git_dir()?;
-        if self.fx.planned(git_dir) {
-            for m in moves {
-                let old = m.old.unwrap_or(Oid::ZERO_SHA1);
-                self.fx.ui.planned(&format!("git update-ref -m '{}' {} {} {old}", m.why, m.name, m.new));
-            }
+        if self.fx.planned(self.git_dir()?) {
+            moves.iter().for_each(|m| self.fx.ui.planned(&m.line()));
             return Ok(Did::Planned);
         }
         self.store()?;
-        let mut transaction = self.repo.transaction()?;
         for m in moves {
+            self.fx.ui.command(&m.line());
+            let mut transaction = self.repo.transaction()?;
             transaction.lock_ref(m.name)?;
-        }
-        for m in moves {
-            let now = self.repo.refname_to_id(m.name).ok();
-            if now != m.old {
+            if self.repo.refname_to_id(m.name).ok() != m.old {
                 fail!(Repository, "{} has moved in the meantime", m.name; "run the command again");
             }
-            self.fx.ui.command(&format!("git update-ref -m '{}' {} {} {}", m.why, m.name, m.new, m.old.unwrap_or(Oid::ZERO_SHA1)));
-            transaction.set_target(m.name, m.new, None, m.why)?;
+            match m.new {
+                Some(new) => transaction.set_target(m.name, new, None, m.why)?,
+                None => transaction.remove(m.name)?,
+            }
+            transaction.commit()?;
         }
-        transaction.commit()?;
         Ok(Did::Done)
     }
 
     /// Writes what was made as loose objects (a few hundred at the most). The order does not matter: no
-    /// ref points at any of them yet.
-    fn store(&self) -> Result<()> {
+    /// ref points at any of them yet. In a dry run they stay in memory.
+    ///
+    /// # Errors
+    /// No room on the disk.
+    pub fn store(&self) -> Result<()> {
+        if self.fx.planned(self.git_dir()?) {
+            return Ok(());
+        }
         // Another handle on the same repository: it has neither the memory nor the lent objects.
         let disk = Repository::open(self.repo.path())?;
         let disk = disk.odb()?;

@@ -23,6 +23,9 @@ pub struct History {
 pub struct Root {
     pub id: Oid,
     pub tag: Tag,
+    /// The vendor's commit that the tag pointed at.
+    pub commit: Oid,
+    pub tree: Oid,
     /// The commit's time, which is the tag's.
     pub time: i64,
 }
@@ -53,7 +56,11 @@ impl History {
 }
 
 impl Root {
-    fn read(commit: &Commit) -> Result<Self> {
+    /// Reads a commit without a parent.
+    ///
+    /// # Errors
+    /// It is no snapshot of ours, or was rewritten.
+    pub fn read(commit: &Commit) -> Result<Self> {
         let Some(tag) = trailer(commit, "Fork-Tag") else {
             fail!(Repository, "this branch does not begin with a vendor snapshot"; "`cargo xtask fork TAG` makes a fork branch");
         };
@@ -63,7 +70,9 @@ impl Root {
             fail!(Repository, "the vendor snapshot {:.12} does not have the tree it records: it was rewritten", commit.id();
                 "`cargo xtask fork {}` makes a new one", tag.name());
         }
-        Ok(Self { id: commit.id(), tag, time: commit.time().seconds() })
+        let vendor = trailer(commit, "Fork-Commit").and_then(|id| Oid::from_str(&id).ok());
+        let vendor = vendor.context("the vendor snapshot does not say which commit it was made from")?;
+        Ok(Self { id: commit.id(), tag, commit: vendor, tree: commit.tree_id(), time: commit.time().seconds() })
     }
 }
 

@@ -4,10 +4,15 @@
 //!
 //! Knows commits and trees; what is generated is `flavour/`'s business and comes in as files.
 
+pub mod backup;
 pub mod branch;
 pub mod checkout;
 pub mod history;
 pub mod local;
+pub mod merge;
 pub mod overlay;
 pub mod replay;
 pub mod snapshot;
+pub mod stopped;
+pub mod switch;
+pub mod tree;

@@ -1,42 +1,126 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Replaying the lab's commits in memory, by libgit2: no work tree, no index file, any git version.
+//! Replaying the lab's commits in memory: no work tree, no index file, any git version.
+//!
+//! `rebase` puts them on another snapshot, `flavour regen` on the same one. Author, committer, dates and
+//! message are kept, so that two members who replay the same commits get the same ids.
 
 use anyhow::Result;
-use git2::{MergeOptions, Oid};
+use git2::Oid;
 
+use super::tree::{self, Updates};
 use crate::effects::Session;
+use crate::settings;
+use crate::workspace::SETTINGS;
 
-/// Puts `commits` (oldest first) on top of `onto` and returns the new tip. A commit that stands there
-/// already keeps its id. Author, dates and message are kept.
+/// What a replay changes on its way: settings, and the tag in the first commit's message.
+#[derive(Default)]
+pub struct Carry {
+    /// Settings of `Cargo.toml` and their new values. Every commit gets them, on both sides of its merge:
+    /// whatever a commit changes beside them cannot be in conflict with them.
+    pub settings: Vec<(&'static str, String)>,
+    /// The tag's name, old and new.
+    pub tag: Option<(String, String)>,
+}
+
+/// What became of the commits, as far as it went.
+pub struct Replayed {
+    pub tip: Oid,
+    /// Each commit that is there, before and after.
+    pub kept: Vec<(Oid, Oid)>,
+    /// Commits that changed nothing any more: the vendor has taken them in.
+    pub dropped: Vec<Oid>,
+    pub stop: Option<Stop>,
+}
+
+/// A commit that needs a person.
+pub struct Stop {
+    pub commit: Oid,
+    /// Those that come after it.
+    pub rest: Vec<Oid>,
+    pub conflicts: Vec<String>,
+    /// What the merge made of the commit's other files.
+    pub updates: Updates,
+}
+
+impl Replayed {
+    /// The new tip, where all went well.
+    ///
+    /// # Errors
+    /// A commit did not apply: named, with the files in conflict.
+    pub fn whole(&self, session: &Session) -> Result<Oid> {
+        let Some(stop) = &self.stop else { return Ok(self.tip) };
+        let summary = summary(session.repo, stop.commit);
+        fail!(Repository, "{:.12} ({summary}) does not apply: {}", stop.commit, stop.conflicts.join(", ");
+            "generated files are never edited: change the fragment or the settings, and take the edit out with `git rebase`")
+    }
+}
+
+/// The first line of a commit's message.
+pub fn summary(repo: &git2::Repository, commit: Oid) -> String {
+    let summary = |c: git2::Commit| c.summary().ok().flatten().map(str::to_owned);
+    repo.find_commit(commit).ok().and_then(summary).unwrap_or_default()
+}
+
+/// Puts `commits` (oldest first) on top of `onto`. A commit that stands there already keeps its id.
 ///
 /// # Errors
-/// A commit does not apply: named, with the files in conflict.
-pub fn replay(session: &Session, onto: Oid, commits: &[Oid]) -> Result<Oid> {
+/// Those of git; a commit that does not apply is none.
+pub fn replay(session: &Session, onto: Oid, commits: &[Oid], carry: &Carry) -> Result<Replayed> {
     let repo = session.repo;
-    let mut tip = onto;
-    for id in commits {
+    let mut done = Replayed { tip: onto, kept: Vec::new(), dropped: Vec::new(), stop: None };
+    for (at, id) in commits.iter().enumerate() {
         let commit = repo.find_commit(*id)?;
         let parent = commit.parent(0)?;
-        if parent.id() == tip {
-            tip = *id;
+        let wanted = carry.tree(session, commit.tree_id())?;
+        if parent.id() == done.tip && wanted == commit.tree_id() {
+            done.tip = *id;
+            done.kept.push((*id, *id));
             continue;
         }
-        let ours = repo.find_commit(tip)?.tree()?;
-        let mut index = repo.merge_trees(&parent.tree()?, &ours, &commit.tree()?, Some(&MergeOptions::new()))?;
-        if index.has_conflicts() {
-            let mut files: Vec<String> = index
-                .conflicts()?
-                .flatten()
-                .filter_map(|c| c.our.or(c.their).or(c.ancestor))
-                .map(|e| String::from_utf8_lossy(&e.path).into_owned())
-                .collect();
-            files.dedup();
-            fail!(Repository, "{:.12} ({}) does not apply: {}", id, commit.summary().ok().flatten().unwrap_or_default(), files.join(", "));
+        let (base, ours) = (carry.tree(session, parent.tree_id())?, repo.find_commit(done.tip)?.tree_id());
+        let merged = tree::merge(session, base, ours, wanted)?;
+        if !merged.conflicts.is_empty() {
+            let rest = commits[at + 1..].to_vec();
+            done.stop = Some(Stop { commit: *id, rest, conflicts: merged.conflicts, updates: merged.updates });
+            break;
         }
-        let tree = index.write_tree_to(repo)?;
-        session.note_trees(tree, ours.id())?;
-        let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-        tip = session.commit(&commit.author(), &commit.committer(), &message, tree, &[tip])?;
+        if merged.tree == ours && parent.tree_id() != commit.tree_id() {
+            done.dropped.push(*id);
+            continue;
+        }
+        let message = carry.message(&String::from_utf8_lossy(commit.message_bytes()));
+        done.tip = session.commit(&commit.author(), &commit.committer(), &message, merged.tree, &[done.tip])?;
+        done.kept.push((*id, done.tip));
     }
-    Ok(tip)
+    Ok(done)
 }
+
+impl Carry {
+    /// The tree with the settings; one without our `Cargo.toml` stays as it is.
+    fn tree(&self, session: &Session, tree: Oid) -> Result<Oid> {
+        let found = session.repo.find_tree(tree)?;
+        let Ok(entry) = found.get_path(SETTINGS.as_ref()) else { return Ok(tree) };
+        let Ok(blob) = session.repo.find_blob(entry.id()) else { return Ok(tree) };
+        let changes: Vec<(&str, &str)> = self.settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        // The vendor's own Cargo.toml, or one that a commit broke: not ours to mend.
+        let with = std::str::from_utf8(blob.content()).ok().and_then(|text| settings::with(text, &changes).ok());
+        match with.filter(|text| !changes.is_empty() && text.as_bytes() != blob.content()) {
+            Some(text) => {
+                let file = Some((git2::FileMode::Blob, session.blob(text.as_bytes())?));
+                session.tree_with(&found, &[(SETTINGS.to_owned(), file)])
+            }
+            None => Ok(tree),
+        }
+    }
+
+    /// The workflow's own commit names the tag.
+    fn message(&self, message: &str) -> String {
+        match &self.tag {
+            Some((old, new)) if message.starts_with(WORKFLOW) => message.replacen(old.as_str(), new, 1),
+            _ => message.to_owned(),
+        }
+    }
+}
+
+/// How the message of the first lab commit begins.
+pub const WORKFLOW: &str = "Workflow for the fork of ";

@@ -4,11 +4,14 @@
 //! Everything in R follows from the tag alone (its tree, its commit's signatures and dates, its name), so
 //! two members who fork the same tag, from whatever address, get the same commit id.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use git2::Oid;
 
 use crate::effects::{repository, Effects, Run, Scratch, Session};
+use super::history::Root;
 use crate::error::Kind;
 use crate::formats::tag::Tag;
 
@@ -34,20 +37,14 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag) -> Result<Fetched> {
     let scratch = fx.scratch("fetch", None)?;
     let dir = scratch.join("tag.git");
     let refname = tag.refname();
-    let network = |cmd: xshell::Cmd<'_>| {
-        // No prompt, no helper protocol that runs a program, and a stalled line ends.
-        let cmd = cmd.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh");
-        Run::from(cmd).or(Kind::Network, format!("is `{url}` right, and can this machine reach it? `--url` names another"))
-    };
     fx.read(fx.git(scratch.path()).args(["init", "--quiet", "--bare", dir.as_str()]))?;
-    let stall = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60"];
-    let listed = fx.read(network(fx.git(&dir).args(stall).args(["ls-remote", "--", url, &refname])))?;
+    let listed = fx.read(network(fx, &dir, url, &["ls-remote", "--", url, &refname]))?;
     if listed.stdout.is_empty() {
-        fail!(Input, "{url} has no tag {}", tag.name(); "`git ls-remote --tags {url}` lists what it has");
+        fail!(Input, "{url} has no tag {}", tag.name(); "`cargo xtask tags` lists the releases of the fork's series");
     }
     let refspec = format!("+{refname}:{refname}");
-    let fetch = fx.git(&dir).args(stall).args(["fetch", "--depth=1", "--no-tags", "--progress", "--", url, &refspec]);
-    fx.read(network(fetch).watch(|line| fx.ui.progress(line.rsplit('\r').next().unwrap_or(line))))?;
+    let fetch = network(fx, &dir, url, &["fetch", "--depth=1", "--no-tags", "--progress", "--", url, &refspec]);
+    fx.read(fetch.watch(|line| fx.ui.progress(line.rsplit('\r').next().unwrap_or(line))))?;
 
     let repo = repository(&dir)?;
     let commit = repo.find_reference(&refname)?.peel_to_commit().with_context(|| format!("{} is no commit", tag.name()))?;
@@ -55,6 +52,53 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag) -> Result<Fetched> {
     drop(commit);
     step.done("");
     Ok(Fetched { tag: tag.clone(), commit: id, tree, time, dir, _scratch: scratch })
+}
+
+/// A git command that talks to `url`: no prompt, no helper protocol that runs a program, and a stalled line
+/// ends.
+pub fn network<'a>(fx: &'a Effects, dir: &Utf8Path, url: &str, args: &[&str]) -> Run<'a> {
+    let stall = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60"];
+    let cmd = fx.git(dir).args(stall).args(args);
+    let cmd = cmd.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh");
+    Run::from(cmd).or(Kind::Network, format!("is `{url}` right, and can this machine reach it? `--url` names another"))
+}
+
+/// The vendor's releases of the same source and series as `like`, the oldest first, with the commits that
+/// their tags point at.
+///
+/// # Errors
+/// The address does not answer.
+pub fn releases(fx: &Effects, url: &str, like: &Tag) -> Result<Vec<(Tag, Oid)>> {
+    let step = fx.ui.step("ask for the vendor's releases");
+    let listed = fx.read(network(fx, Utf8Path::new("/"), url, &["ls-remote", "--tags", "--", url]))?.text();
+    let mut found = BTreeMap::new();
+    for line in listed.lines() {
+        let Some((id, name)) = line.split_once('\t') else { continue };
+        // An annotated tag is listed twice; the commit comes second, with `^{}` behind the name.
+        let (Ok(id), Ok(tag)) = (Oid::from_str(id), Tag::parse(name.trim_end_matches("^{}"))) else { continue };
+        if tag.kind() == like.kind() && tag.major_minor() == like.major_minor() {
+            found.insert(tag, id);
+        }
+    }
+    step.done(&format!("{} of {}", found.len(), like.major_minor()));
+    Ok(found.into_iter().collect())
+}
+
+/// Makes sure that the vendor's tag is still the commit that the snapshot was made from.
+///
+/// # Errors
+/// It is another one, or gone.
+pub fn unmoved(fx: &Effects, url: &str, root: &Root) -> Result<()> {
+    let refname = root.tag.refname();
+    let peeled = format!("{refname}^{{}}");
+    let listed = fx.read(network(fx, Utf8Path::new("/"), url, &["ls-remote", "--", url, &refname, &peeled]))?.text();
+    let now = listed.lines().last().and_then(|line| line.split_once('\t')).map(|(id, _)| id.to_owned());
+    match now {
+        Some(id) if id == root.commit.to_string() => Ok(()),
+        Some(id) => fail!(Input, "the vendor has moved {}: the fork was made from {:.12}, it is {id:.12} now", root.tag.name(), root.commit;
+            "ask the vendor why; `cargo xtask fork {} --branch NAME` makes a new fork of it", root.tag.name()),
+        None => fail!(Input, "{url} has no tag {}", root.tag.name(); "`cargo xtask tags` lists what it has"),
+    }
 }
 
 impl Fetched {
@@ -82,12 +126,13 @@ impl Fetched {
         id
     }
 
-    /// Copies the snapshot's objects, and nothing of the tag's history, into the session's repository.
+    /// Copies the snapshot's objects, and nothing of the tag's history, into the session's repository, but
+    /// for what is below the tree `but`: that of the snapshot that the fork stands on.
     ///
     /// # Errors
     /// No room on the disk.
-    pub fn import(&self, session: &Session) -> Result<()> {
-        session.import(&self.dir, self.tree)?;
+    pub fn import(&self, session: &Session, but: Option<Oid>) -> Result<()> {
+        session.import(&self.dir, self.tree, but)?;
         Ok(())
     }
 }

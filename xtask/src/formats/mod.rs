@@ -8,6 +8,7 @@
 pub mod abi;
 pub mod annotations;
 pub mod changelog;
+pub mod changelog_merge;
 pub mod config;
 pub mod control;
 pub mod date;

@@ -9,4 +9,5 @@ mod flavour;
 mod fork;
 mod lab;
 mod quickstart;
+mod rebase;
 mod ubuntu;

@@ -11,6 +11,7 @@ mod header;
 mod keep;
 mod literal;
 mod lookup;
+mod merge;
 mod parse;
 mod save;
 mod table;

@@ -152,6 +152,29 @@ impl Paragraph {
         self.items.len() < before
     }
 
+    /// The name of a field as it is written.
+    pub(super) fn spelled(&self, name: &str) -> Option<&str> {
+        self.field(name).map(|field| field.name.as_str())
+    }
+
+    /// Sets all that stands after a field's `:`, which was read from another paragraph.
+    pub(super) fn set_raw(&mut self, name: &str, spelled: &str, raw: &str) {
+        match self.field_mut(name) {
+            Some(field) => field.raw = raw.to_owned(),
+            None => {
+                self.end_last_line();
+                self.items.push(Item::Field(Field { line: 0, name: spelled.to_owned(), raw: raw.to_owned() }));
+            }
+        }
+    }
+
+    /// The paragraph's text.
+    pub(super) fn to_text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
     /// Changes packages in a relation field and leaves the rest of its text as it is; the names
     /// that were found and changed. A field that is left empty is taken out.
     ///

@@ -7,10 +7,12 @@
 
 mod architecture;
 mod deb822;
+mod merge;
 mod read;
 mod relation;
 mod substitute;
 
+pub use merge::merge;
 pub use deb822::{Control, Paragraph};
 pub use relation::{Alternative, Constraint, Entry, Operator, Relations};
 pub use substitute::{substitute, Substitute, Substituted};

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The rest of `cargo xtask rebase`: what comes after a stop, and the way back.
+
+use anyhow::{Context, Result};
+use git2::{Oid, Repository};
+
+use super::rebase::{current_branch, go, Desk};
+use crate::effects::{Did, Effects, RefMove, Run};
+use crate::error::Kind;
+use crate::fork::backup::{self, short, BACKUP, UNDONE};
+use crate::fork::history::{History, Root};
+use crate::fork::replay::{replay, summary};
+use crate::fork::stopped::{ids, unpick, Stopped};
+use crate::fork::switch::{switch, Switch};
+
+/// Goes on after the person has resolved a conflict, or without the commit that has one.
+///
+/// # Errors
+/// There are conflicts left; another conflict.
+pub fn go_on(desk: &Desk, mut state: Stopped, skip: bool) -> Result<()> {
+    let Desk { fx, workspace, repo, .. } = desk;
+    let root = &workspace.root;
+    let (onto, commit) = (Oid::from_str(&state.onto)?, Oid::from_str(&state.commit)?);
+    if skip {
+        fx.change(root, fx.git(root).args(["reset", "--quiet", "--hard", &state.onto]))?;
+        fx.ui.note(&format!("Left out: {commit:.12} {}", summary(repo, commit)));
+    } else {
+        resolved(desk)?;
+        let added = line(repo, onto, repo.head()?.peel_to_commit()?.id())?;
+        match added.last() {
+            Some(last) => state.kept.push((state.commit.clone(), last.to_string())),
+            None => state.dropped.push(state.commit.clone()),
+        }
+    }
+    let here = if fx.dry() { onto } else { repo.head()?.peel_to_commit()?.id() };
+    fx.session(repo, |session| {
+        let replayed = replay(session, here, &ids(&state.rest)?, &state.carry())?;
+        let snapshot = Root::read(&repo.find_commit(Oid::from_str(&state.root)?)?)?;
+        go(desk, session, state, &snapshot, replayed, here)
+    })
+}
+
+/// Commits what the person has resolved, unless they have done so themselves.
+fn resolved(desk: &Desk) -> Result<()> {
+    let Desk { fx, workspace, repo, .. } = desk;
+    let root = &workspace.root;
+    let unmerged = fx.read(fx.git(root).args(["diff", "--name-only", "--diff-filter=U"]))?.text();
+    if !unmerged.is_empty() {
+        fail!(Repository, "still in conflict: {}", unmerged.replace('\n', ", "); "mend the files and `git add` them");
+    }
+    let open = fx.read(fx.git(root).args(["diff", "--name-only"]))?.text();
+    if !open.is_empty() {
+        fail!(Repository, "changed and not added: {}", open.replace('\n', ", "); "`git add` what belongs to the commit, and put the rest away");
+    }
+    if repo.find_reference("CHERRY_PICK_HEAD").is_err() {
+        return Ok(());
+    }
+    let written = fx.read(fx.git(root).args(["write-tree"]))?.text();
+    let cmd = if written == repo.head()?.peel_to_tree()?.id().to_string() {
+        // Nothing of the commit is left: the vendor has it.
+        fx.git(root).args(["cherry-pick", "--quit"])
+    } else {
+        fx.git(root).args(["-c", "core.editor=true", "cherry-pick", "--continue"])
+    };
+    fx.change(root, Run::from(cmd).or(Kind::Repository, "`git status` says what git is waiting for"))?;
+    Ok(())
+}
+
+/// The commits from `onto` to `tip`, oldest first.
+fn line(repo: &Repository, onto: Oid, tip: Oid) -> Result<Vec<Oid>> {
+    let mut found = Vec::new();
+    let mut at = tip;
+    while at != onto {
+        found.push(at);
+        let commit = repo.find_commit(at)?;
+        if commit.parent_count() != 1 {
+            fail!(Repository, "HEAD is not where the rebase stopped, {onto:.12}"; "`git switch --detach {onto:.12}`, or `cargo xtask rebase --abort`");
+        }
+        at = commit.parent_id(0)?;
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// Makes the stop again that a killed run had begun to make.
+///
+/// # Errors
+/// The conflict.
+pub fn stop_again(desk: &Desk, state: Stopped) -> Result<()> {
+    let Desk { fx, workspace, repo, .. } = desk;
+    let head = repo.head()?.peel_to_commit()?.id();
+    let (onto, commit) = (Oid::from_str(&state.onto)?, Oid::from_str(&state.commit)?);
+    if head != onto {
+        // The kill came before anything had moved.
+        super::fork::clean(fx, workspace)?;
+    } else {
+        unpick(fx, &workspace.root, repo, commit)?;
+    }
+    fx.session(repo, |session| {
+        let mut rest = vec![commit];
+        rest.extend(ids(&state.rest)?);
+        let replayed = replay(session, onto, &rest, &state.carry())?;
+        let snapshot = Root::read(&repo.find_commit(Oid::from_str(&state.root)?)?)?;
+        go(desk, session, state, &snapshot, replayed, head)
+    })
+}
+
+/// Gives a stopped rebase up.
+///
+/// # Errors
+/// git fails.
+pub fn abort(desk: &Desk, state: &Stopped) -> Result<()> {
+    let Desk { fx, workspace, repo, .. } = desk;
+    let name = short(&state.branch);
+    let checkout = fx.git(&workspace.root).args(["checkout", "--quiet", "--force", name, "--"]);
+    if fx.change(&workspace.root, checkout)? == Did::Done {
+        fx.ui.note(&format!("{name} is as it was, {:.12}.", state.old));
+    }
+    Stopped::remove(fx, repo)
+}
+
+/// Takes the branch back to where it was before the last rebase; what it was since is kept too.
+///
+/// # Errors
+/// There has been none; uncommitted changes.
+pub fn undo(desk: &Desk, finished: bool) -> Result<()> {
+    let Desk { fx, workspace, repo, journal } = desk;
+    if Stopped::read(repo)?.is_some() {
+        fail!(Repository, "a rebase is under way"; "`cargo xtask rebase --abort` gives it up");
+    }
+    let branch = current_branch(repo)?;
+    let now = repo.head()?.peel_to_commit()?.id();
+    let name = short(&branch);
+    let mut backups = backup::list(repo, BACKUP, &branch)?;
+    // A run that was killed between the two refs left a backup of what is still there.
+    let stale: Vec<_> = backups.iter().take_while(|b| b.commit == now).map(|b| b.name.clone()).collect();
+    backups.drain(..stale.len());
+    let Some(last) = backups.first() else {
+        if finished {
+            return Ok(());
+        }
+        fail!(Repository, "{name} has not been rebased"; "`cargo xtask rebase --status` lists what can be taken back");
+    };
+    super::fork::clean(fx, workspace)?;
+    let undone = backup::next(repo, UNDONE, &branch)?;
+    let why = "rebase: undo";
+    let mut refs = vec![
+        RefMove { name: &undone, old: None, new: Some(now), why },
+        RefMove { name: &branch, old: Some(now), new: Some(last.commit), why },
+        RefMove { name: &last.name, old: Some(last.commit), new: None, why },
+    ];
+    refs.extend(stale.iter().map(|name| RefMove { name, old: Some(now), new: None, why }));
+    let to = Switch { branch: Some(&branch), old: now, new: last.commit, why };
+    let did = fx.session(repo, |session| switch(fx, &workspace.root, session, journal, &to, &refs))?;
+    if did == Did::Done {
+        fx.ui.note(&format!("{name} is at {:.12} again. What it was is kept as {undone}.", last.commit));
+    }
+    Ok(())
+}
+
+/// What is under way, and which earlier tips are kept.
+///
+/// # Errors
+/// The repository cannot be read.
+pub fn status(fx: &Effects, repo: &Repository) -> Result<()> {
+    let stopped = Stopped::read(repo)?;
+    let branch = match &stopped {
+        Some(stopped) => stopped.branch.clone(),
+        None => current_branch(repo)?,
+    };
+    let tip = repo.refname_to_id(&branch).with_context(|| format!("{branch} is gone"))?;
+    fx.ui.data(&format!("{} is at {tip:.12} on {}", short(&branch), History::read(repo, tip)?.root.tag.name()));
+    if let Some(stopped) = &stopped {
+        let root = Root::read(&repo.find_commit(Oid::from_str(&stopped.root)?)?)?;
+        let commit = Oid::from_str(&stopped.commit)?;
+        fx.ui.data(&format!("rebase to {} stopped at {commit:.12} ({})", root.tag.name(), summary(repo, commit)));
+        fx.ui.data(&format!("in conflict: {}", stopped.conflicts.join(", ")));
+        fx.ui.data(&format!("{} commits done, {} to come", stopped.kept.len() + stopped.dropped.len(), stopped.rest.len()));
+    }
+    for (what, kind) in [("before", BACKUP), ("undone", UNDONE)] {
+        for kept in backup::list(repo, kind, &branch)? {
+            let tag = History::read(repo, kept.commit).map_or_else(|_| String::new(), |h| h.root.tag.name().to_owned());
+            fx.ui.data(&format!("{what}: {} {:.12} {tag}", kept.name, kept.commit));
+        }
+    }
+    Ok(())
+}

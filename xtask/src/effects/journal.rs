@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The journal of an operation in several steps, so that the next run knows what a killed one left.
+//!
+//! It lies in the repository's own git directory: who is at work (told by a lock that the system lets go when
+//! the process ends, however it ends), and the move between two commits that is under way. Whatever is found
+//! there without an owner was left by a kill, and so were the git lock files that are younger than it.
+
+use std::cell::RefCell;
+use std::fs;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use git2::Repository;
+use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
+
+use super::Effects;
+
+/// How long a git program that outlived its parent may take to end.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A move of what is checked out from one commit to another, which is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The branch that HEAD is to be on; without one HEAD is to be at `new` itself.
+    pub branch: Option<String>,
+    /// Commit ids.
+    pub old: String,
+    pub new: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Record {
+    pid: u32,
+    what: String,
+    #[serde(rename = "move")]
+    step: Option<Move>,
+}
+
+/// The journal, while this process is at work on the repository. Goes when dropped, unless a move is under
+/// way: then the next run finishes it.
+pub struct Journal<'a> {
+    fx: &'a Effects,
+    file: Utf8PathBuf,
+    record: RefCell<Record>,
+    /// Held as long as the process lives.
+    _lock: Option<fs::File>,
+}
+
+/// Where this tool keeps what belongs to one work tree.
+pub fn state_dir(repo: &Repository) -> Result<Utf8PathBuf> {
+    Ok(Utf8Path::from_path(repo.path()).context("the repository's path is not UTF-8")?.join("kernel-fork"))
+}
+
+impl Effects {
+    /// Begins to work on `repo`; `what` is the command. Lock files that a killed run left are taken away.
+    ///
+    /// # Errors
+    /// Another process is at work there.
+    pub fn journal(&self, repo: &Repository, what: &str) -> Result<Journal<'_>> {
+        let dir = state_dir(repo)?;
+        let file = dir.join("journal.json");
+        let mut record = Record { pid: std::process::id(), what: what.to_owned(), step: None };
+        if self.planned(&dir) {
+            return Ok(Journal { fx: self, file, record: RefCell::new(record), _lock: None });
+        }
+        fs::create_dir_all(&dir).with_context(|| format!("cannot make {dir}"))?;
+        let lock = fs::File::create(dir.join("lock")).with_context(|| format!("cannot write in {dir}"))?;
+        let left = fs::read_to_string(&file).ok();
+        let left: Option<Record> = left.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let (pid, what) = left.map_or_else(|| ("?".to_owned(), "a command".to_owned()), |r| (r.pid.to_string(), r.what));
+            fail!(Repository, "process {pid} is at work on this repository ({what})"; "wait for it to end");
+        }
+        if let Some(left) = left {
+            record.step = left.step;
+            self.sweep_locks(repo, &file)?;
+        }
+        let journal = Journal { fx: self, file, record: RefCell::new(record), _lock: Some(lock) };
+        journal.write()?;
+        Ok(journal)
+    }
+
+    /// Removes git's lock files that are younger than the journal of the killed run. A git program that it
+    /// started may still be running: it is waited for.
+    fn sweep_locks(&self, repo: &Repository, journal: &Utf8Path) -> Result<()> {
+        let began = fs::metadata(journal)?.modified()?;
+        let work_tree = repo.workdir().unwrap_or(repo.path()).to_owned();
+        let start = Instant::now();
+        while git_works_in(&work_tree) {
+            if start.elapsed() > PATIENCE {
+                fail!(Repository, "a git program is still at work in {}", work_tree.display(); "wait for it to end, or end it");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let (own, common) = (repo.path(), repo.commondir());
+        let mut locks = vec![own.join("index.lock"), own.join("HEAD.lock")];
+        locks.extend(["config.lock", "packed-refs.lock", "shallow.lock"].map(|name| common.join(name)));
+        let mut dirs = vec![common.join("refs")];
+        while let Some(dir) = dirs.pop() {
+            for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => dirs.push(entry.path()),
+                    _ if entry.file_name().to_string_lossy().ends_with(".lock") => locks.push(entry.path()),
+                    _ => {}
+                }
+            }
+        }
+        // The clock of the file system may be coarse.
+        let began = began.checked_sub(Duration::from_secs(1)).unwrap_or(SystemTime::UNIX_EPOCH);
+        for lock in locks {
+            if fs::metadata(&lock).and_then(|m| m.modified()).is_ok_and(|time| time >= began) {
+                fs::remove_file(&lock).with_context(|| format!("cannot remove {}", lock.display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Journal<'_> {
+    /// The move that is under way: after [`Effects::journal`], one that a killed run left.
+    pub fn left(&self) -> Option<Move> {
+        self.record.borrow().step.clone()
+    }
+
+    /// From here on, until [`Journal::moved`], the next run finishes the move if this one cannot.
+    ///
+    /// # Errors
+    /// The git directory cannot be written.
+    pub fn moving(&self, step: Move) -> Result<()> {
+        self.record.borrow_mut().step = Some(step);
+        self.write()
+    }
+
+    /// The move is complete, or was not begun.
+    ///
+    /// # Errors
+    /// The git directory cannot be written.
+    pub fn moved(&self) -> Result<()> {
+        self.record.borrow_mut().step = None;
+        self.write()
+    }
+
+    fn write(&self) -> Result<()> {
+        if !self.fx.planned(&self.file) {
+            self.fx.write(&self.file, serde_json::to_string_pretty(&*self.record.borrow())? + "\n")?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Journal<'_> {
+    fn drop(&mut self) {
+        if self.record.borrow().step.is_none() && !self.fx.planned(&self.file) {
+            // What cannot be removed names no owner and no move: harmless.
+            let _ = fs::remove_file(&self.file);
+        }
+    }
+}
+
+/// Does a git program run in this work tree?
+fn git_works_in(work_tree: &std::path::Path) -> bool {
+    let Ok(work_tree) = work_tree.canonicalize() else { return false };
+    fs::read_dir("/proc").into_iter().flatten().flatten().any(|process| {
+        let comm = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+        let zombie = || fs::read_to_string(process.path().join("stat")).is_ok_and(|s| s.rsplit(')').next().is_some_and(|r| r.starts_with(" Z")));
+        comm.starts_with("git") && fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&work_tree)) && !zombie()
+    })
+}

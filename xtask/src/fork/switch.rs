@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Moving what is checked out from one commit to another: refs first and at once, the work tree last and only
+//! where files differ, and never over what the person changed.
+//!
+//! `fork`, `rebase` and `flavour regen` call it. A kill between or in the middle of the steps is mended by
+//! [`recover`] in the next run: a file of the half-updated work tree is the old one, the new one, the
+//! beginning of the new one, or not there; any other content is the person's.
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use git2::{Oid, Repository};
+
+use super::tree::{changes, Entry};
+use crate::effects::{Did, Effects, Journal, Move, RefMove, Run, Session};
+
+/// Where to.
+pub struct Switch<'a> {
+    /// The branch that HEAD will be on; `None` leaves HEAD at the commit itself.
+    pub branch: Option<&'a str>,
+    /// What is checked out, and what will be.
+    pub old: Oid,
+    pub new: Oid,
+    /// For the reflog.
+    pub why: &'a str,
+}
+
+/// Publishes the session with `refs`, and checks the new commit out.
+///
+/// # Errors
+/// A file that would change was changed by the person: then nothing has moved. A ref is not where it was.
+pub fn switch(fx: &Effects, root: &Utf8Path, session: &Session, journal: &Journal, to: &Switch, refs: &[RefMove]) -> Result<Did> {
+    session.store()?;
+    let (old, new) = (to.old.to_string(), to.new.to_string());
+    if !fx.dry() {
+        let try_it = fx.git(root).args(["read-tree", "-m", "-u", "-n", &old, &new]);
+        fx.read(Run::from(try_it).or(crate::error::Kind::Repository, "commit your changes, or put them away with `git stash`"))?;
+    }
+    journal.moving(Move { branch: to.branch.map(str::to_owned), old: old.clone(), new: new.clone() })?;
+    if let Err(error) = session.publish(refs) {
+        journal.moved()?;
+        return Err(error);
+    }
+    head(fx, root, session.repo, to.branch, &new, to.why)?;
+    // Touches only the files that differ.
+    let did = fx.change(root, fx.git(root).args(["read-tree", "-m", "-u", &old, &new]))?;
+    journal.moved()?;
+    Ok(did)
+}
+
+/// Finishes the move that a killed run left, if the refs had moved already. Says whether there was one.
+///
+/// # Errors
+/// A file that is not yet updated was changed by the person in the meantime.
+pub fn recover(fx: &Effects, root: &Utf8Path, repo: &Repository, journal: &Journal) -> Result<bool> {
+    let Some(left) = journal.left() else { return Ok(false) };
+    let at = repo.refname_to_id(left.branch.as_deref().unwrap_or("HEAD")).ok().map(|id| id.to_string());
+    if at.as_ref() != Some(&left.new) {
+        journal.moved()?;
+        return Ok(false);
+    }
+    let step = fx.ui.step("finish what an earlier run began");
+    head(fx, root, repo, left.branch.as_deref(), &left.new, "recovered")?;
+    let written = fx.read(fx.git(root).args(["write-tree"]))?.text();
+    let tree = |id: &str| -> Result<Oid> { Ok(repo.find_commit(Oid::from_str(id)?)?.tree_id()) };
+    if written != tree(&left.new)?.to_string() {
+        back(fx, root, repo, tree(&left.old)?, tree(&left.new)?)?;
+        fx.change(root, fx.git(root).args(["read-tree", "-m", "-u", &left.old, &left.new]))?;
+    }
+    journal.moved()?;
+    step.done("");
+    Ok(true)
+}
+
+fn head(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: Option<&str>, new: &str, why: &str) -> Result<()> {
+    let head = repo.find_reference("HEAD")?;
+    let git = match branch {
+        Some(branch) if head.symbolic_target().ok().flatten() == Some(branch) => return Ok(()),
+        Some(branch) => fx.git(root).args(["symbolic-ref", "-m", why, "HEAD", branch]),
+        None => fx.git(root).args(["update-ref", "--no-deref", "-m", why, "HEAD", new]),
+    };
+    fx.change(root, git)?;
+    Ok(())
+}
+
+/// Puts the files that an update had come to back to what the index still says, so that it can be done again.
+fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) -> Result<()> {
+    let (mut restore, mut theirs) = (String::new(), Vec::new());
+    for change in changes(repo, old, new)? {
+        let path = root.join(&change.path);
+        let now = content(&path)?;
+        let is = |entry: Option<Entry>| -> Result<bool> { Ok(whole(repo, entry)? == now) };
+        if is(change.old)? {
+            continue;
+        }
+        let half = match (&now, whole(repo, change.new)?) {
+            (Some(now), Some(new)) => new.starts_with(now),
+            (now, _) => now.is_none(),
+        };
+        match (half, change.old) {
+            (false, _) => theirs.push(change.path),
+            (true, Some(_)) => {
+                restore.push_str(&change.path);
+                restore.push('\0');
+            }
+            (true, None) => drop(fx.remove(&path)?),
+        }
+    }
+    if let Some(first) = theirs.first() {
+        fail!(Repository, "an earlier run was killed while it updated the work tree, and {} files have changed since ({first})", theirs.len();
+            "copy them elsewhere and `git checkout HEAD -- FILE`, then run this again");
+    }
+    fx.change(root, Run::from(fx.git(root).args(["checkout-index", "--force", "-z", "--stdin"])).stdin(restore))?;
+    let refresh = fx.git(root).args(["update-index", "-q", "--refresh"]);
+    fx.change(root, Run::from(refresh).any_status())?;
+    Ok(())
+}
+
+/// A file's content with git's own line ends, or where a link leads; `None` where there is none.
+fn content(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
+    let bytes = match path.symlink_metadata() {
+        Err(_) => return Ok(None),
+        Ok(meta) if meta.is_symlink() => path.read_link()?.into_os_string().into_encoded_bytes(),
+        Ok(meta) if meta.is_dir() => return Ok(None),
+        Ok(_) => std::fs::read(path).with_context(|| format!("cannot read {path}"))?,
+    };
+    Ok(Some(unix(bytes)))
+}
+
+fn whole(repo: &Repository, entry: Option<Entry>) -> Result<Option<Vec<u8>>> {
+    match entry {
+        // A submodule's directory is not ours to look into.
+        None | Some((0o160_000, _)) => Ok(None),
+        Some((_, id)) => Ok(Some(unix(repo.find_blob(id)?.content().to_vec()))),
+    }
+}
+
+/// `core.autocrlf` may have changed line ends on the way out.
+fn unix(bytes: Vec<u8>) -> Vec<u8> {
+    if !bytes.contains(&b'\r') {
+        return bytes;
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes.iter().peekable();
+    while let Some(byte) = rest.next() {
+        if *byte != b'\r' || rest.peek().is_some_and(|next| **next != b'\n') {
+            out.push(*byte);
+        }
+    }
+    out
+}
