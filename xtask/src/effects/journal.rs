@@ -44,7 +44,7 @@ pub struct Journal<'a> {
     fx: &'a Effects,
     file: Utf8PathBuf,
     record: RefCell<Record>,
-    /// Held as long as the process lives.
+    /// On the git directory, held as long as the process lives.
     _lock: Option<fs::File>,
 }
 
@@ -65,8 +65,7 @@ impl Effects {
         if self.planned(&dir) {
             return Ok(Journal { fx: self, file, record: RefCell::new(record), _lock: None });
         }
-        fs::create_dir_all(&dir).with_context(|| format!("cannot make {dir}"))?;
-        let lock = fs::File::create(dir.join("lock")).with_context(|| format!("cannot write in {dir}"))?;
+        let lock = fs::File::open(repo.path()).with_context(|| format!("cannot open {}", repo.path().display()))?;
         let left = fs::read_to_string(&file).ok();
         let left: Option<Record> = left.as_deref().and_then(|text| serde_json::from_str(text).ok());
         if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -144,6 +143,7 @@ impl Journal<'_> {
 
     fn write(&self) -> Result<()> {
         if !self.fx.planned(&self.file) {
+            self.fx.create_dir(self.file.parent().context("the journal has a directory")?)?;
             self.fx.write(&self.file, serde_json::to_string_pretty(&*self.record.borrow())? + "\n")?;
         }
         Ok(())
@@ -155,6 +155,7 @@ impl Drop for Journal<'_> {
         if self.record.borrow().step.is_none() && !self.fx.planned(&self.file) {
             // What cannot be removed names no owner and no move: harmless.
             let _ = fs::remove_file(&self.file);
+            let _ = self.file.parent().map(fs::remove_dir);
         }
     }
 }

@@ -140,8 +140,11 @@ impl Session<'_> {
     pub fn import(&self, from: &Utf8Path, tree: Oid, but: Option<Oid>) -> Result<Did> {
         let prefix = self.git_dir()?.join("objects/pack/pack");
         let pack = self.fx.git(from).args(["pack-objects", "--revs", "--quiet"]).arg(&prefix);
-        let pack = pack.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", self.git_dir()?.join("objects"));
-        let but = but.map_or_else(String::new, |but| format!("^{but}\n"));
+        let (pack, but) = match but {
+            // What is left out must be known there.
+            Some(but) => (pack.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", self.git_dir()?.join("objects")), format!("^{but}\n")),
+            None => (pack, String::new()),
+        };
         self.fx.change(&prefix, Run::from(pack).stdin(format!("{tree}\n{but}")))
     }
 

@@ -69,6 +69,10 @@ fn a_new_branch_leaves_the_old_one_and_the_work_tree_alone() {
     let (lab, _) = lab();
     let before = tip(&lab);
     release(&lab, |_| ());
+    let untouched = lab.snapshot();
+    let said = lab.xtask(&["--dry-run", "rebase", NEXT]).ok().stdout;
+    assert!(said.contains("refs/fork/backup/6.1-tickless/1") && said.contains("read-tree -m -u"), "{said}");
+    assert!(untouched == lab.snapshot(), "a dry run changed something");
     lab.xtask(&["rebase", NEXT, "--to-branch", "next"]).ok();
     assert_eq!(tip(&lab), before);
     sound_old(&lab);

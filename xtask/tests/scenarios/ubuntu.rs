@@ -3,6 +3,8 @@
 
 use crate::lab::Lab;
 
+const CONTROL: &str = "Source: linux\nBuild-Depends:\n debhelper (>= 9),\n openssl,\n bc,\nVcs-Git: x\n\nPackage: linux-doc\nArchitecture: all\n";
+
 const TAG: &str = "Ubuntu-6.1.0-7.9";
 
 const ANNOTATIONS: &str = "\
@@ -36,6 +38,7 @@ fn vendor(lab: &Lab, version: &str) -> String {
     lab.write("vendor/debian/debian.env", "DEBIAN=debian.master\n");
     lab.write("vendor/debian.master/config/annotations", ANNOTATIONS);
     lab.write("vendor/debian.master/rules.d/arm64.mk", RULES);
+    lab.write("vendor/debian.master/control.stub.in", CONTROL);
     let entry = format!(
         "linux ({version}) jammy; urgency=medium\n\n  * A release.\n\n -- Vendor <vendor@example.org>  Fri, 11 Oct 2024 12:00:00 +0000\n"
     );
@@ -88,4 +91,39 @@ fn annotations_of_an_older_format_are_refused_by_name() {
     lab.tag("vendor", TAG);
     let url = lab.address("vendor");
     lab.xtask(&["fork", TAG, "--url", &url]).fails(3, &["annotations cannot be read", "166.183"]);
+}
+
+#[test]
+fn changelog_annotations_and_build_depends_never_cost_a_conflict() {
+    let lab = Lab::new();
+    let url = vendor(&lab, "6.1.0-7.9");
+    lab.xtask(&["fork", TAG, "--url", &url]).ok();
+    // The lab's own entry, an override beside the vendor's, a package more: where every release changes lines.
+    lab.git("kernel", &["reset", "--quiet", "--hard", "HEAD~1"]);
+    let entry = |version: &str, text: &str| {
+        format!("linux ({version}) jammy; urgency=medium\n\n  * {text}\n\n -- A <a@example.org>  Fri, 11 Oct 2024 12:00:00 +0000\n")
+    };
+    let old = lab.text("kernel/debian.master/changelog");
+    lab.edit("kernel/debian.master/control.stub.in", " openssl,\n", " openssl,\n libssl-dev:native,\n");
+    lab.edit("kernel/debian.master/config/annotations", "{'amd64': 'y', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL", "{'amd64': 'y', 'arm64': 'm'}>\nCONFIG_NO_HZ_FULL");
+    lab.edit("kernel/debian.master/changelog", &old, &format!("{old}\n{}", entry("6.1.0-6.8+lab", "An older entry of the lab's.")));
+    lab.commit("kernel", "packaging: ours");
+
+    let sorted = CONTROL.replace(" debhelper (>= 9),\n openssl,\n bc,\n", " bc,\n debhelper (>= 9),\n dwarves,\n openssl,\n");
+    lab.write("vendor/debian.master/control.stub.in", &sorted);
+    lab.edit("vendor/debian.master/config/annotations", "{'amd64': 'y', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL", "{'amd64': 'm', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL");
+    let older = entry("6.1.0-6.8", "An older entry of the vendor's.");
+    lab.write("vendor/debian.master/changelog", &format!("{}\n{old}\n{older}", entry("6.1.0-8.10", "A release.")));
+    lab.tag("vendor", "Ubuntu-6.1.0-8.10");
+    lab.xtask(&["rebase", "--latest"]).ok();
+
+    let control = lab.text("kernel/debian.master/control.stub.in");
+    assert_eq!(control, sorted.replace(" openssl,\n", " openssl,\n libssl-dev:native,\n"));
+    let annotations = lab.git("kernel", &["show", "HEAD~1:debian.master/config/annotations"]);
+    assert!(annotations.contains("CONFIG_HZ_250                                   policy<{'amd64': 'm', 'arm64': 'm'}>"), "{annotations}");
+    let versions: Vec<String> = lab.text("kernel/debian.master/changelog").lines().filter(|l| l.starts_with("linux (")).map(str::to_owned).collect();
+    let want = ["6.1.0-8.10+lab", "6.1.0-8.10", "6.1.0-7.9", "6.1.0-6.8+lab", "6.1.0-6.8"];
+    assert_eq!(versions, want.map(|v| format!("linux ({v}) jammy; urgency=medium")));
+    lab.xtask(&["flavour", "check"]).ok();
+    assert_eq!(lab.git("kernel", &["status", "--porcelain"]), "");
 }
