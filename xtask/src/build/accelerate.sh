@@ -40,10 +40,9 @@ cd /
 rm -rf "$debs"
 
 # A cross compiler has its headers and start files in packages of their own; the native one's are the same.
-own=/usr/lib/gcc/$triplet/$version
-for file in "$own"/*; do
-	[ -e "$prefix/usr/lib/gcc-cross/$triplet/$version/${file##*/}" ] ||
-		ln -s "$file" "$prefix/usr/lib/gcc-cross/$triplet/$version/"
+for file in "/usr/lib/gcc/$triplet/$version"/*; do
+	to=$prefix/usr/lib/gcc-cross/$triplet/$version/${file##*/}
+	[ -e "$to" ] || ln -sf "$file" "$to"
 done
 
 # While a program is being exchanged it is not there.

@@ -123,9 +123,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         depends::check(fx, &archive, &archs, plan.host, &source.depends)?;
     }
     let Some(chroot) = recipe.make(fx)? else { return planned(fx, &plan, &recipe.name()?, &variables) };
-    for (name, by) in &source.substituted {
-        fx.ui.note(&if by.is_empty() { format!("     left out: build dependency {name}") } else { format!("     {name} is {by} in {}", plan.suite) });
-    }
+    say_substituted(fx, &plan.suite, &source.substituted);
 
     let scratch = fx.scratch("build", None)?;
     let free = free_bytes(scratch.path())?;
@@ -270,6 +268,17 @@ fn planned(fx: &Effects, plan: &Plan, chroot: &str, variables: &[String]) -> Res
         variables.join(" ")
     ));
     Ok(plan.out.clone())
+}
+
+fn say_substituted(fx: &Effects, suite: &str, substituted: &BTreeMap<String, String>) {
+    let (dropped, renamed): (Vec<_>, Vec<_>) = substituted.iter().partition(|(_, by)| by.is_empty());
+    for (name, by) in renamed {
+        fx.ui.note(&format!("     {name} is {by} in {suite}"));
+    }
+    if !dropped.is_empty() {
+        let names: Vec<&str> = dropped.iter().map(|(name, _)| name.as_str()).collect();
+        fx.ui.note(&format!("     build dependencies of parts that are not built: {}", names.join(" ")));
+    }
 }
 
 /// A failed build's log stays, beside where the packages would have been.
