@@ -38,6 +38,11 @@ depends=$(for deb in *.deb; do dpkg-deb --field "$deb" Pre-Depends Depends; done
 apt-get --yes --no-install-recommends satisfy "$depends"
 cd /
 rm -rf "$debs"
+# The libraries that come in the programs' own packages, where the loader looks for them.
+for library in "$prefix"/usr/lib/*-linux-gnu*/*.so*; do
+	to=${library#"$prefix"}
+	[ -e "$to" ] || ln -s "$library" "$to"
+done
 
 # A cross compiler has its headers and start files in packages of their own; the native one's are the same.
 for file in "/usr/lib/gcc/$triplet/$version"/*; do
@@ -60,6 +65,10 @@ for program in "$prefix"/bin/* "$prefix"/sbin/* "$prefix"/usr/bin/* "$prefix"/us
 	ln -s "$program" "$at"
 done
 
+# It has to make programs that run here, in every step from preprocessor to linker.
+echo 'int main(void) { return 0; }' | "$gcc" -x c -o /tmp/trial -
+/tmp/trial
+rm /tmp/trial
 # Another version would answer Kconfig's questions otherwise.
 for question in -dumpfullversion -dumpmachine; do
 	here=$("$gcc" $question) there=$("$gcc.emulated" $question)

@@ -92,11 +92,12 @@ fn default_of(words: &str) -> Option<(&str, &str)> {
     ["default", "def_bool", "def_tristate"].contains(&keyword).then(|| (keyword, value.trim()))
 }
 
-/// Does an expression call a function? `$(SRCARCH)` is only a variable.
+/// Does an expression call a function? `$(SRCARCH)` is only a variable of the environment: those have capital
+/// letters, but for the two that name the trees, and macros have small ones.
 fn calls_toolchain(value: &str) -> bool {
     value.match_indices("$(").any(|(at, _)| {
-        let rest = &value[at + 2..];
-        rest.find([',', ')', ' ', '\t', '$']).is_some_and(|end| rest.as_bytes()[end] == b',')
+        let name: &str = value[at + 2..].split([',', ')', ' ', '\t', '$']).next().unwrap_or("");
+        name.contains(|c: char| c.is_ascii_lowercase()) && !["srctree", "objtree"].contains(&name)
     })
 }
 
@@ -139,6 +140,12 @@ mod tests {
         assert!(text.contains("\tdef_bool y\n"), "{text}");
         let (text, _) = pin(TEXT, Some(&Config::default()));
         assert!(text.contains("\tdef_bool n\n"), "{text}");
+    }
+
+    #[test]
+    fn macros_are_calls_and_variables_are_not() {
+        assert!(calls_toolchain("$(cc-can-link)") && calls_toolchain("$(success,$(CC) -v)"));
+        assert!(!calls_toolchain("\"$(srctree)/arch/$(SRCARCH)\""));
     }
 
     #[test]

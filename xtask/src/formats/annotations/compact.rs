@@ -48,8 +48,9 @@ fn resolve<'a>(entry: &'a Entry, header: &Header, flavour: &str) -> &'a str {
 }
 
 /// Gives a key of its own to every flavour that would get another value when the entry is read
-/// behind the included files: an architecture's key takes away there what the included files say
-/// of flavours that the header does not name, though it depends on them.
+/// behind `base`, which is what included files say. Keys of flavours that the header does not name
+/// are not saved, though it may depend on them, and an architecture's key takes away what the
+/// included files say of them.
 pub fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry) {
     let mut read = base.clone();
     let mut sorted = entry.policy.clone();

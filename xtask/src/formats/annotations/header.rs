@@ -7,6 +7,9 @@
 use super::super::FormatError;
 use super::literal::{read_dict, write_dict, Pairs};
 
+/// More names than any list has, which is some 30; it bounds what looking one up costs.
+const LARGEST: usize = 200;
+
 /// The leading comment lines, and what they say (annotations.py of 5.4.0-200.220, lines 165-185).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Header {
@@ -46,6 +49,9 @@ impl Header {
         for (list, name) in [(&header.arches, "ARCH"), (&header.flavours, "FLAVOUR")] {
             if list.is_empty() {
                 return Err(FormatError::new("", format!("the annotations have no line `# {name}: …`")));
+            }
+            if list.len() > LARGEST {
+                return Err(FormatError::new("", format!("more than 200 names in `# {name}: …`")));
             }
         }
         Ok(header)

@@ -66,18 +66,24 @@ impl Annotations {
     /// differs from them.
     pub(super) fn wanted(&self, symbol: &str, entry: &Entry) -> Option<Entry> {
         let has_includes = !self.includes.is_empty();
-        let mut wanted = compact(entry, &self.header, has_includes)?;
-        if !has_includes {
-            return Some(wanted);
-        }
         let nothing = Entry::default();
         let base = self.base.get(symbol).unwrap_or(&nothing);
-        let said = wanted.policy.iter().all(|(key, value)| base.value(key) == Some(value))
-            && (wanted.note.is_none() || wanted.note == base.note)
-            && self.base.get(symbol).is_some()
-            && same_values(entry, base, &self.header);
+        let same = same_values(entry, base, &self.header);
+        let mut wanted = match compact(entry, &self.header, has_includes) {
+            None if same => return None,
+            // All keys are of flavours that the header only depends on.
+            None => Entry { policy: Vec::new(), ..entry.clone() },
+            Some(wanted) => {
+                let said = wanted.policy.iter().all(|(key, value)| base.value(key) == Some(value))
+                    && (wanted.note.is_none() || wanted.note == base.note);
+                if said && same && self.base.get(symbol).is_some() {
+                    return None;
+                }
+                wanted
+            }
+        };
         repair(&mut wanted, entry, &self.header, base);
-        (!said).then_some(wanted)
+        Some(wanted)
     }
 }
 
@@ -110,6 +116,7 @@ mod tests {
     use super::super::super::config::Value;
     use super::super::super::FormatError;
     use super::Annotations;
+    use proptest::prelude::*;
 
     const HEADER: &str = "# FORMAT: 4\n# ARCH: amd64 arm64\n# FLAVOUR: amd64-generic arm64-generic arm64-t\n\n";
     const BODY: &str = "CONFIG_B                                        policy<{'arm64': 'y'}>\n\
@@ -218,5 +225,28 @@ mod tests {
         let mut annotations = read(&want);
         set(&mut annotations, "C", "arm64-t", "m");
         assert_eq!(annotations.to_text(), text);
+    }
+    proptest! {
+        /// Whatever is set on whatever is read, both texts say it.
+        #[test]
+        fn nothing_is_said_otherwise(
+            body in "((CONFIG_[A-D] policy<\\{('(arm64|amd64|arm64-generic|arm64-t|arm64-base)': '[ymn-]', )*\\}>( note<x>)?|CONFIG_[A-D] note<y>|# c|include \"base\"|)\n){0,8}",
+            changes in prop::collection::vec(("[A-E]", "arm64|amd64|arm64-t|arm64-generic", "[ymn-]"), 0..4),
+        ) {
+            let dependency = if body.contains("include") { "arm64-base" } else { "arm64-generic" };
+            let header = HEADER.replace("\n\n", &format!("\n# FLAVOUR_DEP: {{'arm64-t': '{dependency}'}}\n\n"));
+            let mut annotations = read(&format!("{header}{body}"));
+            prop_assert_eq!(annotations.to_text(), format!("{header}{body}"));
+            for (symbol, key, value) in &changes {
+                set(&mut annotations, symbol, key, value);
+            }
+            for text in [annotations.to_text(), annotations.to_canonical()] {
+                let again = read(&text);
+                for (arch, flavour) in [("amd64", "generic"), ("arm64", "generic"), ("arm64", "t")] {
+                    let (a, b) = (annotations.export(arch, flavour), again.export(arch, flavour));
+                    prop_assert_eq!(a, b, "{}", text);
+                }
+            }
+        }
     }
 }
