@@ -102,14 +102,21 @@ impl Settings {
 
     fn check(&self) -> Result<()> {
         Suffix::parse(&self.suffix).map_err(|e| {
-            anyhow::Error::from(e).context(Failure::new(Kind::Input, format!("setting `suffix` is `{}`", self.suffix)).hint("for example `+lab`"))
+            anyhow::Error::from(e).context(
+                Failure::new(Kind::Input, format!("setting `suffix` is `{}`", self.suffix)).hint("for example `+lab`"),
+            )
         })?;
         crate::arch::find(&self.architecture)?;
-        let well_formed = |m: &str| m.split_once(" <").is_some_and(|(n, a)| !n.trim().is_empty() && a.ends_with('>') && a.contains('@'));
+        let well_formed = |m: &str| {
+            m.split_once(" <").is_some_and(|(n, a)| !n.trim().is_empty() && a.ends_with('>') && a.contains('@'))
+        };
         if !well_formed(&self.maintainer) || self.maintainer.chars().any(char::is_control) {
             fail!(Input, "setting `maintainer` is `{}`", self.maintainer; "it reads `Name <address@host>`");
         }
-        if self.url.starts_with('-') || self.url.contains("::") || self.url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if self.url.starts_with('-')
+            || self.url.contains("::")
+            || self.url.chars().any(|c| c.is_control() || c.is_whitespace())
+        {
             fail!(Input, "setting `url` is `{}`, which is no address for git", self.url);
         }
         for name in self.flavours.keys().chain(self.suites.keys()) {

@@ -78,7 +78,9 @@ impl Ui {
         if self.terminal {
             let bar = ProgressBar::new_spinner();
             let style = ProgressStyle::with_template("{spinner} {prefix} [{elapsed}] {wide_msg:.dim}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()).tick_strings(&["|", "/", "-", "\\", " "]));
+            bar.set_style(
+                style.unwrap_or_else(|_| ProgressStyle::default_spinner()).tick_strings(&["|", "/", "-", "\\", " "]),
+            );
             bar.set_prefix(name.to_owned());
             bar.enable_steady_tick(Duration::from_millis(200));
             *self.lock() = Some(bar);
@@ -117,7 +119,11 @@ impl Ui {
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     fn err(&self, line: &str) {
@@ -196,8 +202,9 @@ pub fn bytes(n: u64) -> String {
 
 fn columns(rows: &[Vec<String>]) -> Vec<String> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> =
-        (0..count).map(|i| rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..count)
+        .map(|i| rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count()).max().unwrap_or(0))
+        .collect();
     rows.iter()
         .map(|row| {
             let mut line = String::new();

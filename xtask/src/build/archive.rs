@@ -56,7 +56,9 @@ impl Archive {
         std::fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
         let keys = &self.fingerprints;
         let export = cmd!(fx.sh, "gpg --homedir {home} --batch --quiet --no-default-keyring --keyring {from} --export --output {out} {keys...}");
-        fx.read(Run::from(export).or(Kind::Machine, "gpg (package gnupg) picks the trusted keys out of the keyring file"))?;
+        fx.read(
+            Run::from(export).or(Kind::Machine, "gpg (package gnupg) picks the trusted keys out of the keyring file"),
+        )?;
         if !out.is_file() {
             fail!(Machine, "{from} has none of the keys that the settings trust"; "compare `gpg --show-keys {from}` with `fingerprints`");
         }
@@ -184,7 +186,10 @@ mod tests {
     fn an_address_left_out_is_the_machine_s_own() {
         let debian = Distribution { archive: None, ports: None, ..ubuntu() };
         let archs = [find("amd64").unwrap(), find("arm64").unwrap()];
-        let own = vec![("http://a.example".to_owned(), "bookworm".to_owned()), ("http://s.example".to_owned(), "bookworm-security".to_owned())];
+        let own = vec![
+            ("http://a.example".to_owned(), "bookworm".to_owned()),
+            ("http://s.example".to_owned(), "bookworm-security".to_owned()),
+        ];
         let lines = sources(&debian, "debian", "trixie", &archs, Some(&own)).unwrap();
         assert_eq!(lines[0], "deb [arch=amd64,arm64] http://a.example trixie main universe");
         assert_eq!(lines[2], "deb [arch=amd64,arm64] http://s.example trixie-security main universe");

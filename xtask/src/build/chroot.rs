@@ -35,8 +35,30 @@ const ACCELERATE: &str = include_str!("accelerate.sh");
 
 /// The packages whose programs a kernel build spends its time in, beside compiler and binutils.
 const HOT: &[&str] = &[
-    "bash", "bc", "bison", "bzip2", "coreutils", "cpio", "dash", "diffutils", "dpkg", "findutils", "flex", "gawk", "grep", "gzip",
-    "kmod", "m4", "make", "mawk", "openssl", "rsync", "sed", "tar", "xz-utils", "zstd",
+    "bash",
+    "bc",
+    "bison",
+    "bzip2",
+    "coreutils",
+    "cpio",
+    "dash",
+    "diffutils",
+    "dpkg",
+    "findutils",
+    "flex",
+    "gawk",
+    "grep",
+    "gzip",
+    "kmod",
+    "m4",
+    "make",
+    "mawk",
+    "openssl",
+    "rsync",
+    "sed",
+    "tar",
+    "xz-utils",
+    "zstd",
 ];
 
 /// What is known of a chroot that is there.
@@ -139,7 +161,13 @@ impl Recipe<'_> {
         Ok(tar.is_file().then_some(Chroot { tar, record }))
     }
 
-    fn mmdebstrap<'s>(&self, fx: &'s Effects, scratch: &Utf8Path, keyring: &Utf8Path, out: &Utf8Path) -> Result<xshell::Cmd<'s>> {
+    fn mmdebstrap<'s>(
+        &self,
+        fx: &'s Effects,
+        scratch: &Utf8Path,
+        keyring: &Utf8Path,
+        out: &Utf8Path,
+    ) -> Result<xshell::Cmd<'s>> {
         let (suite, archs) = (&self.archive.suite, self.archs.iter().map(|a| a.debian).collect::<Vec<_>>().join(","));
         // `--keyring FILE` alone replaces only one of apt's two places for keys: the directory of the
         // machine's other keys would still count. An empty directory takes its place.
@@ -151,7 +179,11 @@ impl Recipe<'_> {
             std::fs::write(&stanza, build_depends_stanza(&self.depends))?;
             // mmdebstrap hands hooks to a shell: they are constant but for our own scratch path.
             hooks.push(format!("--customize-hook=upload {stanza} /depends.dsc"));
-            let foreign = if self.archs[0] == self.host { String::new() } else { format!("--host-architecture {} ", self.host.debian) };
+            let foreign = if self.archs[0] == self.host {
+                String::new()
+            } else {
+                format!("--host-architecture {} ", self.host.debian)
+            };
             hooks.push(format!(
                 "--customize-hook=chroot \"$1\" apt-get --yes --no-install-recommends {foreign}build-dep /depends.dsc"
             ));
@@ -192,7 +224,10 @@ pub fn build_depends_stanza(depends: &str) -> String {
 
 fn open(tar: Utf8PathBuf) -> Result<Chroot> {
     let text = std::fs::read_to_string(tar.with_extension("json")).with_context(|| format!("{tar} has no record"))?;
-    Ok(Chroot { record: serde_json::from_str(&text).with_context(|| format!("the record of {tar} cannot be read"))?, tar })
+    Ok(Chroot {
+        record: serde_json::from_str(&text).with_context(|| format!("the record of {tar} cannot be read"))?,
+        tar,
+    })
 }
 
 /// All chroots that are there, by name.

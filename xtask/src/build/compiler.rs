@@ -35,7 +35,13 @@ pub struct Configured<'a> {
 ///
 /// # Errors
 /// Kconfig fails; a symbol that the fragment asks for cannot be had with this compiler.
-pub fn adapt(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured, copy: &Utf8Path) -> Result<BTreeMap<String, String>> {
+pub fn adapt(
+    fx: &Effects,
+    chroot: &Chroot,
+    own: &'static Arch,
+    of: &Configured,
+    copy: &Utf8Path,
+) -> Result<BTreeMap<String, String>> {
     let step = fx.ui.step("resolve the configuration with the compiler of the chroot");
     let path = format!("{}/config/annotations", of.dir);
     let read = |path: &str| fs::read_to_string(copy.join(path)).map_err(|e| FormatError::new(path, e.to_string()));
@@ -46,9 +52,13 @@ pub fn adapt(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured,
     let unpacked = fx.scratch("compiler", None)?;
     let (root, tar) = (unpacked.path(), &chroot.tar);
     // Kconfig runs as the person, so whose the files are does not matter, and device files cannot be made.
-    fx.read(cmd!(fx.sh, "tar --extract --file {tar} --directory {root} --no-same-owner --no-same-permissions --exclude=./dev/*"))?;
+    fx.read(cmd!(
+        fx.sh,
+        "tar --extract --file {tar} --directory {root} --no-same-owner --no-same-permissions --exclude=./dev/*"
+    ))?;
     let programs = Programs::Chroot { root: root.to_owned(), own };
-    let resolved = Kconfig::new(fx, of.repo, of.tree, of.host, None)?.with(programs).olddefconfig(&expected.to_text())?;
+    let resolved =
+        Kconfig::new(fx, of.repo, of.tree, of.host, None)?.with(programs).olddefconfig(&expected.to_text())?;
 
     let mut changed = BTreeMap::new();
     for mismatch in annotations.check(&resolved, arch, of.flavour)? {

@@ -32,7 +32,8 @@ pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Ar
     std::fs::write(&stanza, build_depends_stanza(depends))?;
     update(fx, &conf)?;
     let foreign: &[&str] = if archs[0] == host { &[] } else { &["--host-architecture", host.debian] };
-    let simulate = cmd!(fx.sh, "apt-get --simulate --no-install-recommends {foreign...} build-dep {stanza}").env("APT_CONFIG", &conf);
+    let simulate = cmd!(fx.sh, "apt-get --simulate --no-install-recommends {foreign...} build-dep {stanza}")
+        .env("APT_CONFIG", &conf);
     let mut said = Vec::new();
     let answer = fx.read(Run::from(simulate).any_status().watch(|line| said.push(line.to_owned())))?;
     if answer.status.success() {
@@ -54,7 +55,15 @@ fn update(fx: &Effects, conf: &Utf8Path) -> Result<()> {
 }
 
 /// One line for each dependency that no package of the suite can satisfy.
-fn reasons(fx: &Effects, archive: &Archive, keyring: &Utf8Path, wide: &Utf8Path, conf: &Utf8Path, host: &Arch, depends: &str) -> Result<Vec<String>> {
+fn reasons(
+    fx: &Effects,
+    archive: &Archive,
+    keyring: &Utf8Path,
+    wide: &Utf8Path,
+    conf: &Utf8Path,
+    host: &Arch,
+    depends: &str,
+) -> Result<Vec<String>> {
     let here = names(fx, conf)?;
     let missing: Vec<String> = Relations::parse(depends)?
         .entries
@@ -89,12 +98,19 @@ fn names(fx: &Effects, conf: &Utf8Path) -> Result<BTreeSet<String>> {
 }
 
 fn virtual_here(fx: &Effects, conf: &Utf8Path, name: &str) -> Result<bool> {
-    let shown = fx.read(Run::from(cmd!(fx.sh, "apt-cache showpkg {name}").env("APT_CONFIG", conf)).any_status())?.text();
+    let shown =
+        fx.read(Run::from(cmd!(fx.sh, "apt-cache showpkg {name}").env("APT_CONFIG", conf)).any_status())?.text();
     Ok(shown.rsplit_once("Reverse Provides:").is_some_and(|(_, p)| !p.trim().is_empty()))
 }
 
 /// What the components that are not enabled have. Best effort: it only makes a message better.
-fn elsewhere(fx: &Effects, archive: &Archive, keyring: &Utf8Path, dir: &Utf8Path, host: &Arch) -> Vec<(String, BTreeSet<String>)> {
+fn elsewhere(
+    fx: &Effects,
+    archive: &Archive,
+    keyring: &Utf8Path,
+    dir: &Utf8Path,
+    host: &Arch,
+) -> Vec<(String, BTreeSet<String>)> {
     let mut found = Vec::new();
     for component in COMPONENTS {
         let sources: Vec<String> = archive

@@ -41,7 +41,8 @@ pub const FILE: &str = "metadata.json";
 pub fn read(dir: &Utf8Path) -> Option<Metadata> {
     let text = std::fs::read_to_string(dir.join(FILE)).ok()?;
     let metadata: Metadata = serde_json::from_str(&text).ok()?;
-    let whole = metadata.files.iter().all(|(name, size)| std::fs::metadata(dir.join(name)).is_ok_and(|m| m.len() == *size));
+    let whole =
+        metadata.files.iter().all(|(name, size)| std::fs::metadata(dir.join(name)).is_ok_and(|m| m.len() == *size));
     whole.then_some(metadata)
 }
 

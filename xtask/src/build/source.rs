@@ -27,9 +27,29 @@ pub const RULES: &str = "debian/fork.mk";
 /// Build dependencies that only these parts of Ubuntu's packaging need; the parts are off (see
 /// [`variables`]), and some of them a cross chroot could not install.
 const ONLY_FOR_PARTS_LEFT_OUT: &[&str] = &[
-    "autoconf", "automake", "bindgen", "clang", "curl", "default-jdk-headless", "dkms", "java-common", "libaudit-dev",
-    "libcap-dev", "libdw-dev", "libiberty-dev", "liblzma-dev", "libnewt-dev", "libnuma-dev", "libpci-dev", "libtool",
-    "libtraceevent-dev", "libtracefs-dev", "libudev-dev", "libunwind8-dev", "makedumpfile", "uuid-dev",
+    "autoconf",
+    "automake",
+    "bindgen",
+    "clang",
+    "curl",
+    "default-jdk-headless",
+    "dkms",
+    "java-common",
+    "libaudit-dev",
+    "libcap-dev",
+    "libdw-dev",
+    "libiberty-dev",
+    "liblzma-dev",
+    "libnewt-dev",
+    "libnuma-dev",
+    "libpci-dev",
+    "libtool",
+    "libtraceevent-dev",
+    "libtracefs-dev",
+    "libudev-dev",
+    "libunwind8-dev",
+    "makedumpfile",
+    "uuid-dev",
 ];
 
 /// What there is to know about a tree's source package.
@@ -46,7 +66,15 @@ pub struct Source {
 ///
 /// # Errors
 /// Files are missing or cannot be read.
-pub fn read(repo: &Repository, tree: Oid, dir: &str, ubuntu: bool, suite: &Suite, mode: Mode, host: &Arch) -> Result<Source> {
+pub fn read(
+    repo: &Repository,
+    tree: Oid,
+    dir: &str,
+    ubuntu: bool,
+    suite: &Suite,
+    mode: Mode,
+    host: &Arch,
+) -> Result<Source> {
     let header = changelog::top(&required(repo, tree, &format!("{dir}/changelog"))?)?.header;
     let stub = required(repo, tree, &format!("{dir}/control.stub.in"))?;
     let mut mapping: BTreeMap<String, String> = suite.substitute.clone();
@@ -61,7 +89,12 @@ pub fn read(repo: &Repository, tree: Oid, dir: &str, ubuntu: bool, suite: &Suite
         depends.push("python3:any".to_owned());
     }
     depends.extend(mode.depends(host));
-    Ok(Source { name: header.source, version: header.version.as_str().to_owned(), depends: depends.join(", "), substituted })
+    Ok(Source {
+        name: header.source,
+        version: header.version.as_str().to_owned(),
+        depends: depends.join(", "),
+        substituted,
+    })
 }
 
 /// Variables for `debian/rules` that make it build one flavour and nothing that needs a network.
@@ -69,8 +102,14 @@ pub fn variables(flavour: &str, ubuntu: bool) -> Vec<String> {
     let mut variables = vec![format!("flavours={flavour}"), "do_tools=false".to_owned(), "skipdbg=true".to_owned()];
     if ubuntu {
         let off = [
-            "do_zfs", "do_dkms_wireguard", "do_dkms_nvidia", "do_dkms_nvidia_server", "do_dkms_vbox", "do_doc_package",
-            "do_source_package", "do_libc_dev_package",
+            "do_zfs",
+            "do_dkms_wireguard",
+            "do_dkms_nvidia",
+            "do_dkms_nvidia_server",
+            "do_dkms_vbox",
+            "do_doc_package",
+            "do_source_package",
+            "do_libc_dev_package",
         ];
         variables.extend(off.iter().map(|v| format!("{v}=false")));
         variables.push("disable_d_i=true".to_owned());
@@ -131,7 +170,12 @@ endif
 
 /// The Build-Depends of a control stub's first paragraph for `host`, with packages replaced, and what was.
 /// `more`: further lines of the field, which a tree with the bundled packaging may have.
-fn build_depends(stub: &str, more: &str, mapping: &BTreeMap<String, String>, host: &Arch) -> Result<(String, BTreeMap<String, String>)> {
+fn build_depends(
+    stub: &str,
+    more: &str,
+    mapping: &BTreeMap<String, String>,
+    host: &Arch,
+) -> Result<(String, BTreeMap<String, String>)> {
     let control = Control::parse(stub)?;
     let first = control.paragraphs().next().context("there is no paragraph")?;
     let asked = first.get("Build-Depends").context("there is no Build-Depends")?;
@@ -150,7 +194,11 @@ fn build_depends(stub: &str, more: &str, mapping: &BTreeMap<String, String>, hos
         });
     }
     relations.entries.retain(|e| !e.alternatives.is_empty());
-    let changed = made.changed.into_iter().map(|name| (mapping.get(&name).cloned().unwrap_or_default(), name)).map(|(by, name)| (name, by));
+    let changed = made
+        .changed
+        .into_iter()
+        .map(|name| (mapping.get(&name).cloned().unwrap_or_default(), name))
+        .map(|(by, name)| (name, by));
     Ok((relations.to_string(), changed.collect()))
 }
 
@@ -160,11 +208,16 @@ mod tests {
 
     #[test]
     fn build_dependencies_are_read_as_text() {
-        let stub = "Source: SRCPKGNAME\nBuild-Depends:\n debhelper (>= 9),\n dh-systemd,\n curl <!stage1>,\n lz4 [amd64],\n \
+        let stub =
+            "Source: SRCPKGNAME\nBuild-Depends:\n debhelper (>= 9),\n dh-systemd,\n curl <!stage1>,\n lz4 [amd64],\n \
                     libssl-dev <!stage1>,\nPackage-List: x\n\nPackage: y\n";
         let mapping = BTreeMap::from([("dh-systemd".into(), "debhelper".into()), ("curl".into(), String::new())]);
-        let (depends, changed) = build_depends(stub, " bc:native,\n", &mapping, crate::arch::find("arm64").unwrap()).unwrap();
+        let (depends, changed) =
+            build_depends(stub, " bc:native,\n", &mapping, crate::arch::find("arm64").unwrap()).unwrap();
         assert_eq!(depends, "debhelper (>= 9), debhelper, libssl-dev, bc:native");
-        assert_eq!(changed, BTreeMap::from([("dh-systemd".into(), "debhelper".into()), ("curl".into(), String::new())]));
+        assert_eq!(
+            changed,
+            BTreeMap::from([("dh-systemd".into(), "debhelper".into()), ("curl".into(), String::new())])
+        );
     }
 }

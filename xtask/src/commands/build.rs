@@ -11,9 +11,9 @@ use xshell::cmd;
 use crate::arch::{self, Arch};
 use crate::build::archive::Archive;
 use crate::build::chroot::Recipe;
+use crate::build::compiler::{self, Configured};
 use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
-use crate::build::compiler::{self, Configured};
 use crate::build::{depends, sbuild, source, tree as build_tree};
 use crate::effects::{free_bytes, repository, Did, Effects, Run};
 use crate::flavour::packaging::{self, Packaging};
@@ -168,7 +168,9 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         variables: &variables,
         jobs: plan.jobs,
     };
-    if sbuild::run(fx, &job, scratch.path(), fresh.path(), &log).map_err(|e| keep_log(fx, &plan.out, &log, e))? == Did::Planned {
+    if sbuild::run(fx, &job, scratch.path(), fresh.path(), &log).map_err(|e| keep_log(fx, &plan.out, &log, e))?
+        == Did::Planned
+    {
         return Ok(plan.out);
     }
     step.done("");
@@ -246,7 +248,8 @@ fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
 
 /// Names everything that the packages follow from.
 fn inputs(plan: &Plan, chroot: &str, variables: &[String]) -> Result<String> {
-    let text = format!("1 {} {} {} {} {chroot} {variables:?}", plan.history.tip, plan.flavour, plan.host.debian, plan.mode);
+    let text =
+        format!("1 {} {} {} {} {chroot} {variables:?}", plan.history.tip, plan.flavour, plan.host.debian, plan.mode);
     Ok(git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes())?.to_string())
 }
 
@@ -304,7 +307,8 @@ fn complete(plan: &Plan, dir: &Utf8Path) -> Result<()> {
     if !common {
         missing.push(format!("linux-headers-{abi}"));
     }
-    missing.extend(["modules", "headers", "buildinfo"].iter().map(|p| format!("linux-{p}-{kernel}")).filter(|p| !has(p)));
+    missing
+        .extend(["modules", "headers", "buildinfo"].iter().map(|p| format!("linux-{p}-{kernel}")).filter(|p| !has(p)));
     if !missing.is_empty() {
         fail!(Build, "the build ended well and made no {}", missing.join(", "); "the log is {dir}/build.log");
     }

@@ -42,7 +42,13 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     machine::prepare(fx, host, &extra, args.yes)?;
 
     check(fx, root, "format", &["fmt", "--all", "--check"], "cargo fmt")?;
-    check(fx, root, "lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], "cargo clippy")?;
+    check(
+        fx,
+        root,
+        "lints",
+        &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+        "cargo clippy",
+    )?;
     let mut tests = vec!["test", "--workspace", "--no-fail-fast"];
     if args.full {
         tests.extend(["--", "--include-ignored"]);

@@ -69,7 +69,8 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     fx.ui.note(&format!("  {dir} is a fork of {}", history.root.tag.name()));
 
     let same = arch::build()? == host;
-    let request = build::Args { cross: !same, native: same, flavour: Some(FLAVOUR.to_owned()), ..build::Args::default() };
+    let request =
+        build::Args { cross: !same, native: same, flavour: Some(FLAVOUR.to_owned()), ..build::Args::default() };
     let out = build::build(fx, &workspace, &request)?;
     fx.ui.note(&format!("\nDone in {}. What one does next:", seconds(start.elapsed())));
     next(fx, &dir, &out);

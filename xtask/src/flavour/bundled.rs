@@ -19,10 +19,19 @@ use crate::settings::{Settings, TINY};
 /// Where the bundled packaging stands in this repository.
 const SOURCE: &str = "xtask/packaging";
 
-pub(super) fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs, settings: &Settings, targets: &[Target]) -> Result<Made> {
+pub(super) fn generate(
+    fx: &Effects,
+    repo: &Repository,
+    inputs: &Inputs,
+    settings: &Settings,
+    targets: &[Target],
+) -> Result<Made> {
     let version = version(inputs.tag)?.with_suffix(&Suffix::parse(&settings.suffix)?);
     let mut files = BTreeMap::new();
-    let packaging = repo.find_tree(inputs.tree)?.get_path(SOURCE.as_ref()).with_context(|| format!("{SOURCE} is not in the tree"))?;
+    let packaging = repo
+        .find_tree(inputs.tree)?
+        .get_path(SOURCE.as_ref())
+        .with_context(|| format!("{SOURCE} is not in the tree"))?;
     collect(repo, packaging.id(), "", &mut files)?;
 
     for target in targets {
@@ -70,7 +79,9 @@ fn version(tag: &Tag) -> Result<Version> {
     let vendor = tag.version();
     let upstream = vendor.upstream();
     let abi = match tag.kind() {
-        TagKind::Debian => vendor.revision().and_then(|r| r.split(|c: char| !c.is_ascii_digit()).next()).filter(|r| !r.is_empty()),
+        TagKind::Debian => {
+            vendor.revision().and_then(|r| r.split(|c: char| !c.is_ascii_digit()).next()).filter(|r| !r.is_empty())
+        }
         _ => None,
     };
     Ok(Version::parse(&format!("{upstream}-{}.1", abi.unwrap_or("1")))?)

@@ -45,9 +45,16 @@ impl<'a> Kconfig<'a> {
     ///
     /// # Errors
     /// The tree cannot be read; no room on the disk.
-    pub fn new(fx: &'a Effects, repo: &Repository, tree: Oid, arch: &'static Arch, recorded: Option<&Config>) -> Result<Self> {
+    pub fn new(
+        fx: &'a Effects,
+        repo: &Repository,
+        tree: Oid,
+        arch: &'static Arch,
+        recorded: Option<&Config>,
+    ) -> Result<Self> {
         let scratch = fx.scratch("kconfig", None)?;
-        let mut this = Self { fx, scratch, arch, programs: Programs::Machine, probed: BTreeSet::new(), defined: BTreeSet::new() };
+        let mut this =
+            Self { fx, scratch, arch, programs: Programs::Machine, probed: BTreeSet::new(), defined: BTreeSet::new() };
         this.write_out(repo, tree, "", recorded)?;
         Ok(this)
     }
@@ -94,7 +101,10 @@ impl<'a> Kconfig<'a> {
         let cross = if own == self.arch { String::new() } else { format!("{}-", self.arch.triplet) };
         let sandbox = sandbox(self.scratch.path(), &self.programs);
         let sh = &self.fx.sh;
-        let make = cmd!(sh, "bwrap {sandbox...} make --silent --no-print-directory ARCH={kernel} CROSS_COMPILE={cross} {target}");
+        let make = cmd!(
+            sh,
+            "bwrap {sandbox...} make --silent --no-print-directory ARCH={kernel} CROSS_COMPILE={cross} {target}"
+        );
         let hint = "Kconfig runs on this machine in bubblewrap and needs make, flex, bison and a compiler for the \
                     architecture; `cargo xtask quickstart` installs them";
         self.fx.read(Run::from(make).or(Kind::Machine, hint))?;
@@ -146,7 +156,8 @@ impl<'a> Kconfig<'a> {
     /// Is a file of another architecture? Drivers read some of their Kconfig files, yet what is defined there is
     /// not for us.
     fn is_foreign(&self, path: &str) -> bool {
-        path.strip_prefix("arch/").is_some_and(|rest| rest.split('/').next() != Some(self.arch.srcarch) && rest.contains('/'))
+        path.strip_prefix("arch/")
+            .is_some_and(|rest| rest.split('/').next() != Some(self.arch.srcarch) && rest.contains('/'))
     }
 }
 
@@ -160,7 +171,8 @@ fn is_kconfig(path: &str) -> bool {
 }
 
 fn needed(path: &str) -> bool {
-    let arch_file = path.starts_with("arch/") && (path.contains("/configs/") || path.rsplit('/').next().is_some_and(|n| n.starts_with("Makefile")));
+    let arch_file = path.starts_with("arch/")
+        && (path.contains("/configs/") || path.rsplit('/').next().is_some_and(|n| n.starts_with("Makefile")));
     arch_file
         || path.starts_with("scripts/")
         || path.starts_with("kernel/configs/")

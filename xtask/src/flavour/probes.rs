@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_continued_line_is_one() {
-        let (text, probed) = pin("config X\n\tdef_bool $(success,a \\\n\t\tb)\n\tdepends on Y\n", Some(&Config::default()));
+        let (text, probed) =
+            pin("config X\n\tdef_bool $(success,a \\\n\t\tb)\n\tdepends on Y\n", Some(&Config::default()));
         assert_eq!(text, "config X\n\tdef_bool n\n\tdepends on Y\n");
         assert!(probed.contains("X"));
     }

@@ -44,21 +44,35 @@ pub struct Target {
 pub(super) fn all(repo: &Repository, tree: Oid, settings: &Settings) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
     for (flavour, setting) in &settings.flavours {
-        let missing = || Failure::new(Kind::Input, format!("flavour `{flavour}` is in the settings and not in the tree"));
+        let missing =
+            || Failure::new(Kind::Input, format!("flavour `{flavour}` is in the settings and not in the tree"));
         let path = vars_path(flavour);
         let vars = Vars::parse(&required(repo, tree, &path).with_context(missing)?).with_context(|| path.clone())?;
         let path = fragment_path(flavour);
-        let fragment = Config::parse(&required(repo, tree, &path).with_context(missing)?).with_context(|| path.clone())?;
+        let fragment =
+            Config::parse(&required(repo, tree, &path).with_context(missing)?).with_context(|| path.clone())?;
         for name in vars.architectures() {
             let arch = arch::find(name).with_context(|| vars_path(flavour))?;
-            targets.push(Target { flavour: flavour.clone(), base: setting.base.clone(), arch, fragment: fragment.clone() });
+            targets.push(Target {
+                flavour: flavour.clone(),
+                base: setting.base.clone(),
+                arch,
+                fragment: fragment.clone(),
+            });
         }
     }
     Ok(targets)
 }
 
 /// A changelog with the fork's entry on top.
-pub(super) fn changelog(old: &str, settings: &Settings, inputs: &Inputs, source: &str, distribution: &str, version: &Version) -> Result<String> {
+pub(super) fn changelog(
+    old: &str,
+    settings: &Settings,
+    inputs: &Inputs,
+    source: &str,
+    distribution: &str,
+    version: &Version,
+) -> Result<String> {
     let names: Vec<&str> = settings.flavours.keys().map(String::as_str).collect();
     let changes = vec![format!("Flavours {} on {}.", names.join(", "), inputs.tag.name())];
     let header = Header {

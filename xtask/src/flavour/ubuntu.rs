@@ -19,7 +19,14 @@ use crate::formats::{changelog, rules_mk, FormatError};
 use crate::settings::{Settings, TINY};
 use crate::workspace::vars_path;
 
-pub(super) fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs, settings: &Settings, targets: &[Target], dir: &str) -> Result<Made> {
+pub(super) fn generate(
+    fx: &Effects,
+    repo: &Repository,
+    inputs: &Inputs,
+    settings: &Settings,
+    targets: &[Target],
+    dir: &str,
+) -> Result<Made> {
     let tree = inputs.tree;
     let mut files = BTreeMap::new();
 
@@ -59,7 +66,13 @@ pub(super) fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs, setting
 
 /// The vendor's annotations with each target's overrides: the *difference* between base and base with
 /// fragment, both resolved here and now, so that the compiler that did it drops out.
-fn annotations(fx: &Effects, repo: &Repository, inputs: &Inputs, targets: &[Target], path: &str) -> Result<Annotations> {
+fn annotations(
+    fx: &Effects,
+    repo: &Repository,
+    inputs: &Inputs,
+    targets: &[Target],
+    path: &str,
+) -> Result<Annotations> {
     let include = |path: &str| -> Result<String, FormatError> {
         text(repo, inputs.tree, path).ok().flatten().ok_or_else(|| FormatError::new(path, "the tree has no such file"))
     };
@@ -77,7 +90,8 @@ fn annotations(fx: &Effects, repo: &Repository, inputs: &Inputs, targets: &[Targ
         let base = match bases.entry((arch, of)) {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(place) => {
-                let recorded = vendor.export(arch, of).with_context(|| format!("base of flavour {}", target.flavour))?;
+                let recorded =
+                    vendor.export(arch, of).with_context(|| format!("base of flavour {}", target.flavour))?;
                 let kconfig = Kconfig::new(fx, repo, inputs.tree, target.arch, Some(&recorded))?;
                 let resolved = kconfig.olddefconfig(&recorded.to_text())?;
                 place.insert(Base { recorded, kconfig, resolved })

@@ -82,11 +82,14 @@ fn place(fx: &Effects, tag: &Tag) -> Utf8PathBuf {
 /// The tar file and version of the newest `linux-source-X.Y` that is installed.
 fn installed(fx: &Effects) -> Result<(Utf8PathBuf, String)> {
     let format = "${db:Status-Status} ${Version} ${Package}\\n";
-    let listed = fx.read(Run::from(cmd!(fx.sh, "dpkg-query --show --showformat {format} linux-source-*")).any_status())?.text();
+    let listed =
+        fx.read(Run::from(cmd!(fx.sh, "dpkg-query --show --showformat {format} linux-source-*")).any_status())?.text();
     let mut found: Option<(crate::formats::version::Version, String)> = None;
     for line in listed.lines() {
         let mut words = line.split(' ');
-        let (Some("installed"), Some(version), Some(package)) = (words.next(), words.next(), words.next()) else { continue };
+        let (Some("installed"), Some(version), Some(package)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
         let version = crate::formats::version::Version::parse(version)?;
         if found.as_ref().is_none_or(|(v, _)| version > *v) {
             found = Some((version, package.to_owned()));
@@ -96,9 +99,10 @@ fn installed(fx: &Effects) -> Result<(Utf8PathBuf, String)> {
         fail!(Machine, "no package linux-source-… is installed"; "apt-get install linux-source");
     };
     let files = fx.read(cmd!(fx.sh, "dpkg-query --listfiles {package}"))?.text();
-    let tar = files.lines().map(Utf8Path::new).find(|f| {
-        f.is_file() && f.file_name().is_some_and(|n| n.starts_with("linux-source") && n.contains(".tar."))
-    });
+    let tar = files
+        .lines()
+        .map(Utf8Path::new)
+        .find(|f| f.is_file() && f.file_name().is_some_and(|n| n.starts_with("linux-source") && n.contains(".tar.")));
     Ok((tar.with_context(|| format!("package {package} has no tar file"))?.to_owned(), version.as_str().to_owned()))
 }
 
@@ -113,9 +117,12 @@ fn import(fx: &Effects, tree: &Utf8Path, made: &Local, time: &str) -> Result<Did
         fx.git(tree)
             .env("GIT_DIR", &dir)
             .env("GIT_WORK_TREE", tree)
-            .env("GIT_AUTHOR_NAME", "vendor").env("GIT_AUTHOR_EMAIL", "vendor@localhost")
-            .env("GIT_COMMITTER_NAME", "vendor").env("GIT_COMMITTER_EMAIL", "vendor@localhost")
-            .env("GIT_AUTHOR_DATE", time).env("GIT_COMMITTER_DATE", time)
+            .env("GIT_AUTHOR_NAME", "vendor")
+            .env("GIT_AUTHOR_EMAIL", "vendor@localhost")
+            .env("GIT_COMMITTER_NAME", "vendor")
+            .env("GIT_COMMITTER_EMAIL", "vendor@localhost")
+            .env("GIT_AUTHOR_DATE", time)
+            .env("GIT_COMMITTER_DATE", time)
             // Read a few times on this machine and never sent anywhere: speed over size.
             .args(["-c", "core.looseCompression=0", "-c", "core.autocrlf=false", "-c", "core.attributesFile=/dev/null"])
     };

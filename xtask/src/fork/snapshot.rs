@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use git2::Oid;
 
-use crate::effects::{repository, Effects, Run, Scratch, Session};
 use super::history::Root;
+use crate::effects::{repository, Effects, Run, Scratch, Session};
 use crate::error::Kind;
 use crate::formats::tag::Tag;
 
@@ -47,7 +47,8 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag) -> Result<Fetched> {
     fx.read(fetch.watch(|line| fx.ui.progress(line.rsplit('\r').next().unwrap_or(line))))?;
 
     let repo = repository(&dir)?;
-    let commit = repo.find_reference(&refname)?.peel_to_commit().with_context(|| format!("{} is no commit", tag.name()))?;
+    let commit =
+        repo.find_reference(&refname)?.peel_to_commit().with_context(|| format!("{} is no commit", tag.name()))?;
     let (id, tree, time) = (commit.id(), commit.tree_id(), commit.time().seconds());
     drop(commit);
     step.done("");
@@ -95,8 +96,10 @@ pub fn unmoved(fx: &Effects, url: &str, root: &Root) -> Result<()> {
     let now = listed.lines().last().and_then(|line| line.split_once('\t')).map(|(id, _)| id.to_owned());
     match now {
         Some(id) if id == root.commit.to_string() => Ok(()),
-        Some(id) => fail!(Input, "the vendor has moved {}: the fork was made from {:.12}, it is {id:.12} now", root.tag.name(), root.commit;
-            "ask the vendor why; `cargo xtask fork {} --branch NAME` makes a new fork of it", root.tag.name()),
+        Some(id) => {
+            fail!(Input, "the vendor has moved {}: the fork was made from {:.12}, it is {id:.12} now", root.tag.name(), root.commit;
+            "ask the vendor why; `cargo xtask fork {} --branch NAME` makes a new fork of it", root.tag.name())
+        }
         None => fail!(Input, "{url} has no tag {}", root.tag.name(); "`cargo xtask tags` lists what it has"),
     }
 }

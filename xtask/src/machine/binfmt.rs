@@ -25,12 +25,19 @@ pub(super) fn missing(host: &Arch) -> Option<Need> {
         mend.push(Mend { words: vec!["tee".into(), format!("{DIR}/{entry}")], stdin: Some(b"-1".to_vec()) });
     }
     match registration(&entry) {
-        Some(line) => mend.push(Mend { words: vec!["tee".into(), format!("{DIR}/register")], stdin: Some(line.into_bytes()) }),
+        Some(line) => {
+            mend.push(Mend { words: vec!["tee".into(), format!("{DIR}/register")], stdin: Some(line.into_bytes()) })
+        }
         // Ubuntu 22.04 has it in the database of binfmt-support; neither is there before qemu is installed.
-        None if Path::new("/usr/sbin/update-binfmts").exists() => mend.push(Mend::new(&["update-binfmts", "--enable", &entry])),
+        None if Path::new("/usr/sbin/update-binfmts").exists() => {
+            mend.push(Mend::new(&["update-binfmts", "--enable", &entry]))
+        }
         None => {}
     }
-    Some(Need { what: format!("{} programs cannot be run (binfmt_misc entry {entry} with the F flag)", host.debian), mend })
+    Some(Need {
+        what: format!("{} programs cannot be run (binfmt_misc entry {entry} with the F flag)", host.debian),
+        mend,
+    })
 }
 
 /// The line that the qemu package ships for systemd-binfmt.
@@ -41,7 +48,8 @@ fn registration(entry: &str) -> Option<String> {
 
 /// Is an entry, as the kernel shows it, switched on and with the F flag?
 fn is_good(state: &str) -> bool {
-    state.lines().next() == Some("enabled") && state.lines().any(|l| l.strip_prefix("flags:").is_some_and(|f| f.contains('F')))
+    state.lines().next() == Some("enabled")
+        && state.lines().any(|l| l.strip_prefix("flags:").is_some_and(|f| f.contains('F')))
 }
 
 #[cfg(test)]

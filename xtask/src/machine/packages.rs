@@ -12,12 +12,21 @@ use crate::effects::{Effects, Run};
 
 /// Packages, and what each is for. The names are the same from Debian 12 and Ubuntu 22.04 on.
 const ALWAYS: &[&str] = &[
-    "git", "make", "gcc", "libc6-dev", "flex", "bison", // Kconfig
-    "bubblewrap",  // Kconfig's sandbox
-    "mmdebstrap", "uidmap", "arch-test", // chroots without root
-    "sbuild", "dpkg-dev", // builds
-    "gnupg", // archive keys
-    "xz-utils", "python3",
+    "git",
+    "make",
+    "gcc",
+    "libc6-dev",
+    "flex",
+    "bison",      // Kconfig
+    "bubblewrap", // Kconfig's sandbox
+    "mmdebstrap",
+    "uidmap",
+    "arch-test", // chroots without root
+    "sbuild",
+    "dpkg-dev", // builds
+    "gnupg",    // archive keys
+    "xz-utils",
+    "python3",
 ];
 
 pub(super) fn missing(fx: &Effects, host: &Arch, extra: &[&str]) -> Result<Option<Need>> {
@@ -29,7 +38,8 @@ pub(super) fn missing(fx: &Effects, host: &Arch, extra: &[&str]) -> Result<Optio
     }
     let format = "${Package} ${db:Status-Status}\\n";
     // Packages that dpkg has never heard of make it end with 1 and are simply not listed.
-    let listed = fx.read(Run::from(cmd!(fx.sh, "dpkg-query --show --showformat {format}").args(&wanted)).any_status())?.text();
+    let listed =
+        fx.read(Run::from(cmd!(fx.sh, "dpkg-query --show --showformat {format}").args(&wanted)).any_status())?.text();
     let installed: BTreeSet<&str> = listed.lines().filter_map(|l| l.strip_suffix(" installed")).collect();
     wanted.retain(|p| !installed.contains(p.as_str()));
     if wanted.is_empty() {

@@ -26,7 +26,8 @@ pub(super) fn missing(fx: &Effects) -> Result<Option<Need>> {
             mend.push(Mend::new(&["usermod", option, &range, &user]));
         }
     }
-    Ok((!mend.is_empty()).then(|| Need { what: format!("{user} has no range of {COUNT} subordinate ids for rootless chroots"), mend }))
+    Ok((!mend.is_empty())
+        .then(|| Need { what: format!("{user} has no range of {COUNT} subordinate ids for rootless chroots"), mend }))
 }
 
 fn has_range(table: &str, user: &str, id: &str) -> bool {
@@ -35,7 +36,13 @@ fn has_range(table: &str, user: &str, id: &str) -> bool {
 
 /// The first start that no range in any of the tables reaches.
 fn free_start(tables: &[&str]) -> u64 {
-    tables.iter().flat_map(|t| ranges(t)).map(|(_, start, count)| start.saturating_add(count)).max().unwrap_or(0).max(FIRST)
+    tables
+        .iter()
+        .flat_map(|t| ranges(t))
+        .map(|(_, start, count)| start.saturating_add(count))
+        .max()
+        .unwrap_or(0)
+        .max(FIRST)
 }
 
 fn ranges(table: &str) -> impl Iterator<Item = (&str, u64, u64)> {

@@ -72,7 +72,13 @@ fn build(lab: &Lab, args: &[&str], out: &str) -> Set {
 
 fn assert_complete(set: &Set, machine: u16) {
     let names: Vec<&str> = set.files.keys().map(String::as_str).collect();
-    let expected = ["buildinfo-6.1.42-1-slim", "headers-6.1.42-1", "headers-6.1.42-1-slim", "image-unsigned-6.1.42-1-slim", "modules-6.1.42-1-slim"];
+    let expected = [
+        "buildinfo-6.1.42-1-slim",
+        "headers-6.1.42-1",
+        "headers-6.1.42-1-slim",
+        "image-unsigned-6.1.42-1-slim",
+        "modules-6.1.42-1-slim",
+    ];
     assert_eq!(names, expected.map(|n| format!("linux-{n}")));
     assert!(set.machines.iter().any(|(f, _)| f.ends_with("scripts/mod/modpost")), "no host tool in {:?}", set.machines);
     assert!(set.machines.iter().any(|(f, _)| f.ends_with(".ko")), "no module in {:?}", set.machines);
@@ -142,7 +148,10 @@ fn what_cannot_be_built_is_said_before_anything_is_made() {
 #[test]
 fn a_build_dependency_that_the_suite_lacks_is_explained() {
     let lab = lab();
-    lab.write("kernel/debian.master/control.d/build-depends", " python3-kconfiglib:native,\n no-such-package,\n figlet-of-another-name,\n");
+    lab.write(
+        "kernel/debian.master/control.d/build-depends",
+        " python3-kconfiglib:native,\n no-such-package,\n figlet-of-another-name,\n",
+    );
     lab.commit("kernel", "impossible");
     let outcome = lab.xtask(&["build", "arm64", "--cross", "--flavour", "slim"]);
     let outcome = outcome.fails(3, &["no-such-package", "gone or renamed", "substitute", "figlet-of-another-name"]);
@@ -150,8 +159,10 @@ fn a_build_dependency_that_the_suite_lacks_is_explained() {
     // With a substitute for one and the other dropped, it is built.
     let suite = codename();
     let line = lab.text("kernel/Cargo.toml");
-    let line = line.lines().find(|l| l.starts_with(&format!("{suite} = "))).expect("this suite is in the settings").to_owned();
-    let with = line.replace("substitute = { ", "substitute = { no-such-package = \"bc\", figlet-of-another-name = \"\", ");
+    let line =
+        line.lines().find(|l| l.starts_with(&format!("{suite} = "))).expect("this suite is in the settings").to_owned();
+    let with =
+        line.replace("substitute = { ", "substitute = { no-such-package = \"bc\", figlet-of-another-name = \"\", ");
     lab.edit("kernel/Cargo.toml", &line, &with);
     lab.commit("kernel", "substituted");
     let out = lab.path("packages").display().to_string();

@@ -22,8 +22,11 @@ fn nothing_changes() {
     lab.xtask(&["fork", TAG, "--url", &url, "--series", &suite]).ok();
     lab.edit("kernel/kernel/configs/slim.config", "CONFIG_HZ_100=y", "CONFIG_HZ_250=y");
     lab.commit("kernel", "slim: a faster clock");
-    let forked: &[&[&str]] =
-        &[&["flavour", "regen"], &["build", "arm64", "--cross", "--flavour", "slim"], &["build", "arm64", "--emulated"]];
+    let forked: &[&[&str]] = &[
+        &["flavour", "regen"],
+        &["build", "arm64", "--cross", "--flavour", "slim"],
+        &["build", "arm64", "--emulated"],
+    ];
     unchanged(&lab, forked);
 }
 
@@ -34,7 +37,8 @@ fn unchanged(lab: &Lab, commands: &[&[&str]]) {
         args.extend(*command);
         lab.xtask(&args).ok();
         let after = lab.snapshot();
-        let changed: Vec<_> = after.iter().filter(|(path, content)| before.get(*path) != Some(content)).map(|(p, _)| p).collect();
+        let changed: Vec<_> =
+            after.iter().filter(|(path, content)| before.get(*path) != Some(content)).map(|(p, _)| p).collect();
         assert!(changed.is_empty() && before.len() == after.len(), "{command:?} changed {changed:?}");
     }
 }

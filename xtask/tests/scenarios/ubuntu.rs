@@ -57,7 +57,10 @@ fn flavours_are_generated_into_the_vendor_s_packaging() {
     assert_eq!(files, "debian.master/changelog\ndebian.master/config/annotations\ndebian.master/rules.d/arm64.mk");
 
     let annotations = lab.text("kernel/debian.master/config/annotations");
-    assert!(annotations.contains("# FLAVOUR: amd64-generic arm64-generic arm64-slim arm64-tickless\n"), "{annotations}");
+    assert!(
+        annotations.contains("# FLAVOUR: amd64-generic arm64-generic arm64-slim arm64-tickless\n"),
+        "{annotations}"
+    );
     assert!(annotations.contains("# FLAVOUR_DEP: {'arm64-slim': 'arm64-generic', 'arm64-tickless': 'arm64-generic'}\n"));
     assert!(annotations.contains("'arm64': 'n', 'arm64-slim': 'y', 'arm64-tickless': 'y'"), "{annotations}");
     assert!(annotations.contains("note<'no tick when idle'>"));
@@ -65,11 +68,17 @@ fn flavours_are_generated_into_the_vendor_s_packaging() {
         assert!(!annotations.contains(probed), "{probed} got in:\n{annotations}");
     }
     let rules = lab.text("kernel/debian.master/rules.d/arm64.mk");
-    assert!(rules.contains("flavours\t= generic slim tickless\n") && rules.contains("build_image_tickless\t= Image.gz"), "{rules}");
+    assert!(
+        rules.contains("flavours\t= generic slim tickless\n") && rules.contains("build_image_tickless\t= Image.gz"),
+        "{rules}"
+    );
     let changelog = lab.text("kernel/debian.master/changelog");
     assert!(changelog.starts_with("linux (6.1.0-7.9+lab) jammy; urgency=medium\n"), "{changelog}");
     // The date is the tag's and the maintainer a setting: nothing of this machine.
-    assert!(changelog.contains(" -- Kernel Lab <kernel@lab.example>  Tue, 14 Nov 2023 22:13:20 +0000\n"), "{changelog}");
+    assert!(
+        changelog.contains(" -- Kernel Lab <kernel@lab.example>  Tue, 14 Nov 2023 22:13:20 +0000\n"),
+        "{changelog}"
+    );
     lab.xtask(&["flavour", "check"]).ok();
 }
 
@@ -105,13 +114,26 @@ fn changelog_annotations_and_build_depends_never_cost_a_conflict() {
     };
     let old = lab.text("kernel/debian.master/changelog");
     lab.edit("kernel/debian.master/control.stub.in", " openssl,\n", " openssl,\n libssl-dev:native,\n");
-    lab.edit("kernel/debian.master/config/annotations", "{'amd64': 'y', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL", "{'amd64': 'y', 'arm64': 'm'}>\nCONFIG_NO_HZ_FULL");
-    lab.edit("kernel/debian.master/changelog", &old, &format!("{old}\n{}", entry("6.1.0-6.8+lab", "An older entry of the lab's.")));
+    lab.edit(
+        "kernel/debian.master/config/annotations",
+        "{'amd64': 'y', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL",
+        "{'amd64': 'y', 'arm64': 'm'}>\nCONFIG_NO_HZ_FULL",
+    );
+    lab.edit(
+        "kernel/debian.master/changelog",
+        &old,
+        &format!("{old}\n{}", entry("6.1.0-6.8+lab", "An older entry of the lab's.")),
+    );
     lab.commit("kernel", "packaging: ours");
 
-    let sorted = CONTROL.replace(" debhelper (>= 9),\n openssl,\n bc,\n", " bc,\n debhelper (>= 9),\n dwarves,\n openssl,\n");
+    let sorted =
+        CONTROL.replace(" debhelper (>= 9),\n openssl,\n bc,\n", " bc,\n debhelper (>= 9),\n dwarves,\n openssl,\n");
     lab.write("vendor/debian.master/control.stub.in", &sorted);
-    lab.edit("vendor/debian.master/config/annotations", "{'amd64': 'y', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL", "{'amd64': 'm', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL");
+    lab.edit(
+        "vendor/debian.master/config/annotations",
+        "{'amd64': 'y', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL",
+        "{'amd64': 'm', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL",
+    );
     let older = entry("6.1.0-6.8", "An older entry of the vendor's.");
     lab.write("vendor/debian.master/changelog", &format!("{}\n{old}\n{older}", entry("6.1.0-8.10", "A release.")));
     lab.tag("vendor", "Ubuntu-6.1.0-8.10");
@@ -120,8 +142,16 @@ fn changelog_annotations_and_build_depends_never_cost_a_conflict() {
     let control = lab.text("kernel/debian.master/control.stub.in");
     assert_eq!(control, sorted.replace(" openssl,\n", " openssl,\n libssl-dev:native,\n"));
     let annotations = lab.git("kernel", &["show", "HEAD~1:debian.master/config/annotations"]);
-    assert!(annotations.contains("CONFIG_HZ_250                                   policy<{'amd64': 'm', 'arm64': 'm'}>"), "{annotations}");
-    let versions: Vec<String> = lab.text("kernel/debian.master/changelog").lines().filter(|l| l.starts_with("linux (")).map(str::to_owned).collect();
+    assert!(
+        annotations.contains("CONFIG_HZ_250                                   policy<{'amd64': 'm', 'arm64': 'm'}>"),
+        "{annotations}"
+    );
+    let versions: Vec<String> = lab
+        .text("kernel/debian.master/changelog")
+        .lines()
+        .filter(|l| l.starts_with("linux ("))
+        .map(str::to_owned)
+        .collect();
     let want = ["6.1.0-8.10+lab", "6.1.0-8.10", "6.1.0-7.9", "6.1.0-6.8+lab", "6.1.0-6.8"];
     assert_eq!(versions, want.map(|v| format!("linux ({v}) jammy; urgency=medium")));
     lab.xtask(&["flavour", "check"]).ok();
