@@ -20,55 +20,15 @@ pub struct Arch {
     pub in_archive: bool,
 }
 
+// A table is read by column.
+#[rustfmt::skip]
 const ALL: &[Arch] = &[
-    Arch {
-        debian: "amd64",
-        kernel: "x86_64",
-        srcarch: "x86",
-        triplet: "x86_64-linux-gnu",
-        qemu: "x86_64",
-        in_archive: true,
-    },
-    Arch {
-        debian: "arm64",
-        kernel: "arm64",
-        srcarch: "arm64",
-        triplet: "aarch64-linux-gnu",
-        qemu: "aarch64",
-        in_archive: false,
-    },
-    Arch {
-        debian: "armhf",
-        kernel: "arm",
-        srcarch: "arm",
-        triplet: "arm-linux-gnueabihf",
-        qemu: "arm",
-        in_archive: false,
-    },
-    Arch {
-        debian: "riscv64",
-        kernel: "riscv",
-        srcarch: "riscv",
-        triplet: "riscv64-linux-gnu",
-        qemu: "riscv64",
-        in_archive: false,
-    },
-    Arch {
-        debian: "ppc64el",
-        kernel: "powerpc",
-        srcarch: "powerpc",
-        triplet: "powerpc64le-linux-gnu",
-        qemu: "ppc64le",
-        in_archive: false,
-    },
-    Arch {
-        debian: "s390x",
-        kernel: "s390",
-        srcarch: "s390",
-        triplet: "s390x-linux-gnu",
-        qemu: "s390x",
-        in_archive: false,
-    },
+    Arch { debian: "amd64", kernel: "x86_64", srcarch: "x86", triplet: "x86_64-linux-gnu", qemu: "x86_64", in_archive: true },
+    Arch { debian: "arm64", kernel: "arm64", srcarch: "arm64", triplet: "aarch64-linux-gnu", qemu: "aarch64", in_archive: false },
+    Arch { debian: "armhf", kernel: "arm", srcarch: "arm", triplet: "arm-linux-gnueabihf", qemu: "arm", in_archive: false },
+    Arch { debian: "riscv64", kernel: "riscv", srcarch: "riscv", triplet: "riscv64-linux-gnu", qemu: "riscv64", in_archive: false },
+    Arch { debian: "ppc64el", kernel: "powerpc", srcarch: "powerpc", triplet: "powerpc64le-linux-gnu", qemu: "ppc64le", in_archive: false },
+    Arch { debian: "s390x", kernel: "s390", srcarch: "s390", triplet: "s390x-linux-gnu", qemu: "s390x", in_archive: false },
 ];
 
 /// The architecture of that Debian name.
