@@ -6,6 +6,7 @@ mod chroot;
 mod ci;
 mod flavour;
 mod fork;
+mod graft_history;
 mod quickstart;
 mod rebase;
 mod resume;
@@ -37,6 +38,7 @@ pub enum Command {
     Ci(ci::Args),
     Flavour(flavour::Args),
     Fork(fork::Args),
+    GraftHistory(graft_history::Args),
     Quickstart(quickstart::Args),
     Rebase(rebase::Args),
 }
@@ -53,6 +55,7 @@ impl Command {
             Command::Ci(args) => ci::run(fx, args),
             Command::Flavour(args) => flavour::run(fx, args),
             Command::Fork(args) => fork::run(fx, args),
+            Command::GraftHistory(args) => graft_history::run(fx, args),
             Command::Quickstart(args) => quickstart::run(fx, args),
             Command::Rebase(args) => rebase::run(fx, args),
         }

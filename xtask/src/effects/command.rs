@@ -80,6 +80,13 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
     /// All output, stdout and stderr together, also goes to this file; its first line is the command.
     #[must_use]
     pub fn log(mut self, path: impl Into<Utf8PathBuf>) -> Self {

@@ -120,6 +120,26 @@ impl Lab {
         self.xtask_at("kernel", args)
     }
 
+    /// Runs the program with a `git` that kills it (SIGKILL) before or after its nth call; how often it called
+    /// git.
+    pub fn xtask_killed(&self, args: &[&str], kill: Option<(usize, bool)>) -> usize {
+        let path = std::env::var("PATH").expect("PATH");
+        let real = path.split(':').map(|dir| Path::new(dir).join("git")).find(|git| git.is_file()).expect("git");
+        let (at, after) = kill.unwrap_or((0, false));
+        let kill = format!("[ $n = {at} ] && kill -9 $PPID && exit 1");
+        let (before, behind) = if after { (":", kill.as_str()) } else { (kill.as_str(), ":") };
+        let real = real.display();
+        let shim = format!("#!/bin/sh\ncount=${{0%/*}}/count\nn=$(($(cat $count) + 1))\necho $n >$count\n{before}\n{real} \"$@\"\nstatus=$?\n{behind}\nexit $status\n");
+        self.write("shim/git", &shim);
+        self.write("shim/count", "0\n");
+        fs::set_permissions(self.path("shim/git"), PermissionsExt::from_mode(0o755)).expect("a shim");
+        let mut command = self.command(env!("CARGO_BIN_EXE_xtask"), "kernel");
+        command.env("PATH", format!("{}:{path}", self.path("shim").display()));
+        let outcome = Outcome::of(command.args(args).output().expect("xtask starts"));
+        assert_eq!(outcome.code, if at == 0 { 0 } else { -1 }, "{}{}", outcome.stdout, outcome.stderr);
+        self.text("shim/count").trim().parse().expect("a number")
+    }
+
     /// Starts the program with everything it says in the file `log`.
     pub fn spawn(&self, args: &[&str], log: &Path) -> Child {
         let log = fs::File::create(log).expect("a log");

@@ -7,6 +7,8 @@ mod chroot;
 mod dry_run;
 mod flavour;
 mod fork;
+mod graft_history;
+mod kill;
 mod lab;
 mod quickstart;
 mod rebase;

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask graft-history`.
+
+use crate::lab::{codename, Lab};
+
+const TAG: &str = "v6.1.43";
+
+/// A fork whose vendor has a past.
+fn lab() -> Lab {
+    let lab = Lab::new();
+    let url = lab.vendor();
+    lab.edit("vendor/init/main.c", "#include", "/* in the release */\n#include");
+    lab.commit("vendor", "init: a remark");
+    lab.write("vendor/lib/news.txt", "6.1.43\n");
+    lab.tag("vendor", TAG);
+    lab.git("vendor", &["config", "uploadpack.allowFilter", "true"]);
+    lab.xtask(&["fork", TAG, "--url", &url, "--series", &codename()]).ok();
+    lab
+}
+
+fn config(lab: &Lab) -> String {
+    lab.git("kernel", &["config", "--local", "--list"])
+}
+
+#[test]
+fn log_blame_and_describe_see_through_the_root_until_undone() {
+    let lab = lab();
+    let (tip, before) = (lab.git("kernel", &["rev-parse", "HEAD"]), config(&lab));
+    assert!(lab.xtask(&["graft-history", "--status"]).ok().stdout.contains("not grafted"));
+    lab.xtask(&["graft-history"]).ok();
+    assert_eq!(lab.git("kernel", &["rev-parse", "HEAD"]), tip);
+    assert_eq!(lab.git("kernel", &["rev-list", "--count", "HEAD"]), "6");
+    assert!(lab.git("kernel", &["log", "--format=%s"]).ends_with("init: a remark\nv6.1.42"));
+    assert!(lab.git("kernel", &["describe"]).starts_with("v6.1.43-3-g"));
+    let blame = lab.git("kernel", &["blame", "init/main.c"]);
+    let remark = lab.git("vendor", &["rev-parse", "--short=7", "HEAD~1"]);
+    assert!(blame.contains(&remark) && blame.lines().count() > 5, "{remark}\n{blame}");
+    assert_eq!(lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "");
+    assert!(lab.xtask(&["graft-history", "--status"]).ok().stdout.contains("without file contents"));
+    assert!(lab.xtask(&["graft-history"]).ok().stderr.contains("already"));
+    lab.xtask(&["flavour", "check"]).ok();
+
+    // What git stores once only, for the history has it too, stays after it.
+    let old = lab.git("vendor", &["show", "HEAD~2:init/main.c"]);
+    lab.write("kernel/init/main.c", &format!("{old}\n"));
+    lab.commit("kernel", "init: as it was");
+    lab.xtask(&["graft-history", "--undo"]).ok();
+    assert_eq!(config(&lab), before);
+    assert_eq!(lab.git("kernel", &["for-each-ref", "refs/replace", "refs/tags", "refs/fork"]), "");
+    assert_eq!(lab.git("kernel", &["rev-list", "--count", "HEAD"]), "4");
+    assert_eq!(lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "");
+    let left = std::fs::read_dir(lab.path("kernel/.git/objects/pack")).unwrap().map(|e| e.unwrap().path());
+    assert_eq!(left.filter(|p| p.extension().is_some_and(|e| e == "promisor")).count(), 0);
+    assert!(lab.xtask(&["graft-history", "--undo"]).ok().stderr.contains("no grafted history"));
+}
+
+#[test]
+fn a_server_that_cannot_leave_contents_out_is_asked_for_all_only_when_told() {
+    let lab = lab();
+    lab.git("vendor", &["config", "uploadpack.allowFilter", "false"]);
+    let before = config(&lab);
+    lab.xtask(&["graft-history"]).fails(5, &["cannot leave file contents out", "--full"]);
+    assert_eq!(config(&lab), before);
+    lab.xtask(&["graft-history", "--full"]).ok();
+    assert!(!config(&lab).contains("promisor"));
+    assert!(lab.git("kernel", &["describe"]).starts_with("v6.1.43-3-g"));
+    assert_eq!(lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "");
+    lab.xtask(&["graft-history", "--undo"]).ok();
+    assert_eq!(config(&lab), before);
+    assert_eq!(lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "");
+}
+
+#[test]
+fn a_tag_that_the_vendor_has_moved_is_not_grafted() {
+    let lab = lab();
+    let before = config(&lab);
+    lab.write("vendor/lib/news.txt", "6.1.43, really\n");
+    lab.commit("vendor", "once more");
+    lab.git("vendor", &["tag", "--force", "--annotate", "--message", TAG, TAG]);
+    lab.xtask(&["graft-history"]).fails(3, &["has moved v6.1.43", "hint:"]);
+    assert_eq!(config(&lab), before);
+    assert_eq!(lab.git("kernel", &["for-each-ref", "refs/replace", "refs/tags", "refs/fork"]), "");
+}
