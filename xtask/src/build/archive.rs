@@ -62,6 +62,7 @@ impl Archive {
         if !out.is_file() {
             fail!(Machine, "{from} has none of the keys that the settings trust"; "compare `gpg --show-keys {from}` with `fingerprints`");
         }
+        std::fs::set_permissions(&out, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         Ok(out)
     }
 }

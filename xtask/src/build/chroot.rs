@@ -138,9 +138,11 @@ impl Recipe<'_> {
         }
         let step = fx.ui.step(&format!("make the chroot {name}"));
         let scratch = fx.scratch("chroot", Some(&dir).filter(|d| d.is_dir()).map(Utf8PathBuf::as_path))?;
-        let keyring = self.archive.keyring(fx, &scratch)?;
         let part = scratch.join("chroot.tar");
-        let cmd = self.mmdebstrap(fx, scratch.path(), &keyring, &part)?;
+        // apt reads the keys from inside, as one of the chroot's users.
+        let work = fx.shared_scratch("chroot")?;
+        let keyring = self.archive.keyring(fx, &work)?;
+        let cmd = self.mmdebstrap(fx, work.path(), &keyring, &part)?;
         let watch = |line: &str| fx.ui.progress(line.trim_start_matches("I: "));
         let hint = "its output says why; `cargo xtask quickstart` sets up what it needs on this machine";
         fx.change(&dir, Run::from(cmd).or(Kind::Machine, hint).watch(watch))?;
@@ -198,7 +200,6 @@ impl Recipe<'_> {
             hooks.push("--customize-hook=rm \"$1/accelerate.sh\"".to_owned());
         }
         let sources = &self.archive.sources;
-        let tmp = scratch.to_owned();
         let options = [
             "--aptopt=Acquire::Languages \"none\"",
             "--aptopt=Acquire::Retries \"3\"",
@@ -210,7 +211,7 @@ impl Recipe<'_> {
             "mmdebstrap --mode=unshare --variant=buildd --format=tar --architectures={archs}
              --keyring={keyring} --keyring={nothing} {options...} {hooks...} {suite} {out} {sources...}"
         )
-        .env("TMPDIR", tmp))
+        .env("TMPDIR", scratch))
     }
 }
 

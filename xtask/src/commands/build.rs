@@ -125,7 +125,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let Some(chroot) = recipe.make(fx)? else { return planned(fx, &plan, &recipe.name()?, &variables) };
     say_substituted(fx, &plan.suite, &source.substituted);
 
-    let scratch = fx.scratch("build", None)?;
+    let scratch = fx.shared_scratch("build")?;
     let free = free_bytes(scratch.path())?;
     if free < ROOM {
         fail!(Machine, "a build takes up to {} and {} has {} free", bytes(ROOM), fx.cache(), bytes(free);

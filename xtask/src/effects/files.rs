@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
 
 use anyhow::{Context, Result};
@@ -72,6 +73,17 @@ impl Effects {
         Ok(Scratch { dir, path, all: Rc::clone(&self.scratches) })
     }
 
+    /// A scratch that the users of a rootless chroot can reach. They are strangers to whoever has a home of
+    /// mode 0700, which is what adduser makes: then it is in `/var/tmp`.
+    ///
+    /// # Errors
+    /// As [`Effects::scratch`].
+    pub fn shared_scratch(&self, purpose: &str) -> Result<Scratch> {
+        let open = |dir: &Utf8Path| fs::metadata(dir).is_ok_and(|m| PermissionsExt::mode(&m.permissions()) & 0o001 != 0);
+        let reachable = self.cache.ancestors().filter(|d| d.is_dir()).all(open);
+        self.scratch(purpose, Some(Utf8Path::new("/var/tmp")).filter(|_| !reachable && !self.dry))
+    }
+
     /// Writes a file, by a temporary one beside it and a rename. Does nothing where it is so already.
     ///
     /// # Errors
@@ -89,7 +101,7 @@ impl Effects {
         let mut file = tempfile::NamedTempFile::new_in(dir).with_context(|| format!("cannot write in {dir}"))?;
         file.write_all(bytes)?;
         // tempfile's 0600 is for secrets; these files are for everybody.
-        let mode = fs::metadata(path).map_or_else(|_| std::os::unix::fs::PermissionsExt::from_mode(0o644), |m| m.permissions());
+        let mode = fs::metadata(path).map_or_else(|_| PermissionsExt::from_mode(0o644), |m| m.permissions());
         file.as_file().set_permissions(mode)?;
         file.persist(path).with_context(|| format!("cannot write {path}"))?;
         Ok(Did::Done)
@@ -140,7 +152,7 @@ impl Effects {
             fs::create_dir_all(to).with_context(|| format!("cannot make {to}"))?;
         }
         // A scratch is its owner's alone; what is published is for everybody.
-        fs::set_permissions(from, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        fs::set_permissions(from, PermissionsExt::from_mode(0o755))?;
         let cwd = rustix::fs::CWD;
         rustix::fs::renameat_with(cwd, from.as_std_path(), cwd, to.as_std_path(), rustix::fs::RenameFlags::EXCHANGE)
             .with_context(|| format!("cannot put {from} in the place of {to}"))?;
