@@ -204,6 +204,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     };
     fx.write(fresh.join(metadata::FILE), metadata::text(&metadata)?)?;
     fx.replace_dir(fresh.path(), &plan.out)?;
+    fx.remove(failed_log(&plan.out))?;
     report(fx, &plan.out)?;
     Ok(plan.out)
 }
@@ -284,9 +285,13 @@ fn say_substituted(fx: &Effects, suite: &str, substituted: &BTreeMap<String, Str
     }
 }
 
+fn failed_log(out: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{out}.failed.log"))
+}
+
 /// A failed build's log stays, beside where the packages would have been.
 fn keep_log(fx: &Effects, out: &Utf8Path, log: &Utf8Path, error: anyhow::Error) -> anyhow::Error {
-    let kept = Utf8PathBuf::from(format!("{out}.failed.log"));
+    let kept = failed_log(out);
     match fx.rename(log, &kept) {
         Ok(_) => error.context(format!("the build failed; its log is {kept}")),
         Err(_) => error,
