@@ -10,6 +10,7 @@ mod fork;
 mod graft_history;
 mod kill;
 mod lab;
+mod machine;
 mod quickstart;
 mod rebase;
 mod ubuntu;

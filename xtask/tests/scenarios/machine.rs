@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Machines that lack something: played in a mount namespace, where a file or directory of this one is hidden.
+
+use crate::lab::{codename, Lab, Outcome, TAG};
+
+/// Runs the program where `hide`, a shell line, has been carried out first.
+fn on(lab: &Lab, hide: &str, args: &[&str]) -> Outcome {
+    let script = format!("{hide} && cd kernel && exec \"$0\" \"$@\"");
+    let mut all = vec!["--map-root-user", "--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_xtask")];
+    all.extend(args);
+    lab.run("unshare", &all)
+}
+
+#[test]
+fn a_full_disk_is_noticed_before_anything_is_fetched() {
+    let lab = Lab::new();
+    let url = lab.vendor();
+    std::fs::create_dir(lab.path("small")).unwrap();
+    let small = "mount -t tmpfs -o size=64m none small";
+    let outcome = on(&lab, small, &["fork", TAG, "--url", &url, "--series", &codename(), "--into", "../small/fork"]);
+    outcome.fails(4, &["a fork needs 3.0 GB", "MB free", "hint:"]);
+}
+
+#[test]
+fn what_is_missing_for_a_build_is_named_with_what_mends_it() {
+    let lab = Lab::new();
+    lab.forked();
+    let build = ["build", "arm64", "--cross", "--flavour", "slim"];
+    let no_ranges = "printf '' >empty && mount --bind empty /etc/subuid";
+    on(&lab, no_ranges, &build).fails(4, &["no range of 65536 subordinate ids", "cargo xtask quickstart"]);
+    let no_emulation = "mount -t tmpfs none /proc/sys/fs/binfmt_misc";
+    on(&lab, no_emulation, &build).fails(4, &["arm64 programs cannot be run", "qemu-aarch64"]);
+    // The very lines for the administrator, and nothing done without being asked.
+    on(&lab, no_ranges, &["quickstart", "--mini"]).fails(4, &["usermod --add-subuids", "not ready", "hint:"]);
+}
+
+#[test]
+fn a_distribution_without_its_keyring_is_not_trusted() {
+    let lab = Lab::new();
+    lab.edit("kernel/Cargo.toml", "debian-archive-keyring.gpg", "not-there.gpg");
+    lab.xtask(&["chroot", "create", "bookworm"]).fails(4, &["keyring", "not-there.gpg", "hint:"]);
+}
