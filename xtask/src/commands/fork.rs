@@ -10,7 +10,7 @@ use crate::flavour::target::Inputs;
 use crate::fork::history::History;
 use crate::fork::replay::WORKFLOW;
 use crate::fork::switch::{recover, switch, Switch};
-use crate::fork::{branch, overlay, snapshot};
+use crate::fork::{branch, guard, overlay, snapshot};
 use crate::formats::tag::Tag;
 use crate::settings;
 use crate::ui::bytes;
@@ -133,6 +133,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
 
         let step = fx.ui.step(&format!("store the objects and check {name} out"));
         fetched.import(session, None)?;
+        guard::set(fx, &repo)?;
         let why = format!("fork: {}", tag.name());
         let to = Switch { branch: Some(&refname), old: head.id(), new: tip, why: &why };
         let refs = [RefMove { name: &refname, old: None, new: Some(tip), why: &why }];

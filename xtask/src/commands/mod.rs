@@ -10,6 +10,7 @@ mod graft_history;
 mod quickstart;
 mod rebase;
 mod resume;
+mod tags;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -41,6 +42,7 @@ pub enum Command {
     GraftHistory(graft_history::Args),
     Quickstart(quickstart::Args),
     Rebase(rebase::Args),
+    Tags(tags::Args),
 }
 
 impl Command {
@@ -58,6 +60,7 @@ impl Command {
             Command::GraftHistory(args) => graft_history::run(fx, args),
             Command::Quickstart(args) => quickstart::run(fx, args),
             Command::Rebase(args) => rebase::run(fx, args),
+            Command::Tags(args) => tags::run(fx, args),
         }
     }
 }

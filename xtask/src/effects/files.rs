@@ -89,7 +89,18 @@ impl Effects {
     /// # Errors
     /// The directory is not there or cannot be written.
     pub fn write(&self, path: impl AsRef<Utf8Path>, bytes: impl AsRef<[u8]>) -> Result<Did> {
-        let (path, bytes) = (path.as_ref(), bytes.as_ref());
+        self.write_with(path.as_ref(), bytes.as_ref(), 0o644)
+    }
+
+    /// As [`Effects::write`], a file that can be run.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_program(&self, path: impl AsRef<Utf8Path>, bytes: impl AsRef<[u8]>) -> Result<Did> {
+        self.write_with(path.as_ref(), bytes.as_ref(), 0o755)
+    }
+
+    fn write_with(&self, path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<Did> {
         if fs::read(path).is_ok_and(|old| old == bytes) {
             return Ok(Did::Done);
         }
@@ -101,7 +112,7 @@ impl Effects {
         let mut file = tempfile::NamedTempFile::new_in(dir).with_context(|| format!("cannot write in {dir}"))?;
         file.write_all(bytes)?;
         // tempfile's 0600 is for secrets; these files are for everybody.
-        let mode = fs::metadata(path).map_or_else(|_| PermissionsExt::from_mode(0o644), |m| m.permissions());
+        let mode = fs::metadata(path).map_or_else(|_| PermissionsExt::from_mode(mode), |m| m.permissions());
         file.as_file().set_permissions(mode)?;
         file.persist(path).with_context(|| format!("cannot write {path}"))?;
         Ok(Did::Done)

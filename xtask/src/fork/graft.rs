@@ -20,6 +20,8 @@ use crate::formats::tag::Tag;
 
 /// The remote that git fetches left-out blobs from.
 pub const REMOTE: &str = "fork-history";
+/// The setting that tells the push guard where the vendor's history begins.
+const VENDOR_ROOT: &str = "fork.vendorRoot";
 /// Where the fetched tags are kept until the replace ref holds their commits.
 const REFS: &str = "refs/fork/history";
 
@@ -123,6 +125,11 @@ pub fn graft(fx: &Effects, repo: &Repository, at: &Utf8Path, url: &str, root: &R
             "nothing was grafted; ask the vendor why");
     }
     tags(fx, repo, at, url, &mut added)?;
+    let roots = fx.read(fx.git(at).args(["rev-list", "--max-parents=0", &root.commit.to_string()]))?.text();
+    let known = fx.read(Run::from(fx.git(at).args(["config", "--get-all", VENDOR_ROOT])).any_status())?.text();
+    for id in roots.lines().filter(|id| !known.lines().any(|k| k == *id)) {
+        fx.change(at, fx.git(at).args(["config", "--add", VENDOR_ROOT, id]))?;
+    }
     if !added.roots.contains(&root.id.to_string()) {
         added.roots.push(root.id.to_string());
         added.write(fx, repo)?;
@@ -201,6 +208,14 @@ pub fn ungraft(fx: &Effects, repo: &Repository, at: &Utf8Path) -> Result<Did> {
     forget_promise(fx, at, &added)?;
     if config(fx, at, &format!("remote.{REMOTE}.url"))?.is_some() {
         fx.change(at, fx.git(at).args(["config", "--remove-section", &format!("remote.{REMOTE}")]))?;
+    }
+    if config(fx, at, VENDOR_ROOT)?.is_some() {
+        fx.change(at, fx.git(at).args(["config", "--unset-all", VENDOR_ROOT]))?;
+        // git leaves the heading behind.
+        let rest = fx.read(Run::from(fx.git(at).args(["config", "--local", "--get-regexp", "^fork\\."])).any_status())?;
+        if rest.stdout.is_empty() {
+            fx.change(at, Run::from(fx.git(at).args(["config", "--local", "--remove-section", "fork"])).any_status())?;
+        }
     }
     fx.remove(Added::file(repo)?)?;
     Ok(did)

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod branch;
 pub mod checkout;
 pub mod graft;
+pub mod guard;
 pub mod history;
 pub mod local;
 pub mod merge;

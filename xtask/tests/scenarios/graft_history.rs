@@ -40,6 +40,17 @@ fn log_blame_and_describe_see_through_the_root_until_undone() {
     assert!(lab.xtask(&["graft-history"]).ok().stderr.contains("already"));
     lab.xtask(&["flavour", "check"]).ok();
 
+    // The guard lets the fork pass, and nothing that reaches the history.
+    lab.git(".", &["init", "--quiet", "--bare", "server.git"]);
+    let server = lab.address("server.git");
+    lab.git("kernel", &["push", "--quiet", &server, "6.1-tickless", "main"]);
+    let replaced = lab.git("kernel", &["for-each-ref", "--format=%(refname)", "refs/replace"]);
+    for refused in ["v6.1.42", "v6.1.42^{commit}:refs/heads/theirs", &replaced] {
+        let outcome = lab.run("git", &["-C", lab.path("kernel").to_str().unwrap(), "push", &server, refused]);
+        outcome.fails(1, &["push refused", "hint:"]);
+    }
+    assert_eq!(lab.git("server.git", &["for-each-ref", "--format=%(refname:short)"]), "6.1-tickless\nmain");
+
     // What git stores once only, for the history has it too, stays after it.
     let old = lab.git("vendor", &["show", "HEAD~2:init/main.c"]);
     lab.write("kernel/init/main.c", &format!("{old}\n"));
@@ -47,6 +58,7 @@ fn log_blame_and_describe_see_through_the_root_until_undone() {
     lab.xtask(&["graft-history", "--undo"]).ok();
     assert_eq!(config(&lab), before);
     assert_eq!(lab.git("kernel", &["for-each-ref", "refs/replace", "refs/tags", "refs/fork"]), "");
+    assert!(!lab.text("kernel/.git/config").contains("[fork]"));
     assert_eq!(lab.git("kernel", &["rev-list", "--count", "HEAD"]), "4");
     assert_eq!(lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "");
     let left = std::fs::read_dir(lab.path("kernel/.git/objects/pack")).unwrap().map(|e| e.unwrap().path());

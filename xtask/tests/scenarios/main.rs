@@ -13,4 +13,5 @@ mod lab;
 mod machine;
 mod quickstart;
 mod rebase;
+mod tags;
 mod ubuntu;

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask tags`: the vendor's releases that are newer than the fork's.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::effects::Effects;
+use crate::fork::snapshot;
+use crate::formats::tag::Tag;
+use crate::workspace::Workspace;
+
+/// List the vendor's releases that are newer than the fork's
+///
+/// Of the same source and series, in Debian's order of versions; the last one is what `rebase --latest`
+/// takes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The older ones too
+    #[arg(long)]
+    pub all: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Ask here [default: the settings' `url`]
+    #[arg(long)]
+    pub url: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Release {
+    tag: String,
+    version: String,
+    commit: String,
+    current: bool,
+}
+
+/// # Errors
+/// See the README, "When it breaks".
+pub fn run(fx: &Effects, args: Args) -> Result<()> {
+    let workspace = Workspace::here()?;
+    let own = Tag::parse(&workspace.settings.tag)?;
+    let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
+    let found: Vec<Release> = snapshot::releases(fx, url, &own)?
+        .into_iter()
+        .filter(|(tag, _)| args.all || *tag > own)
+        .map(|(tag, commit)| Release {
+            current: tag == own,
+            version: tag.version().as_str().to_owned(),
+            commit: commit.to_string(),
+            tag: tag.name().to_owned(),
+        })
+        .collect();
+    if args.json {
+        fx.ui.data(&serde_json::to_string_pretty(&found)?);
+    } else if found.is_empty() {
+        fx.ui.note(&format!("{} is the newest of {}.", own.name(), own.major_minor()));
+    } else {
+        let mut rows = vec![["TAG", "VERSION", ""].map(str::to_owned).to_vec()];
+        rows.extend(found.into_iter().map(|r| vec![r.tag, r.version, if r.current { "the fork's" } else { "" }.to_owned()]));
+        fx.ui.table(&rows);
+    }
+    Ok(())
+}
