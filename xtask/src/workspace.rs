@@ -65,6 +65,15 @@ impl Workspace {
         Ok(first.context("the settings have no flavour")?.0)
     }
 
+    /// The directory of the repository's objects.
+    ///
+    /// # Errors
+    /// It is no git repository.
+    pub fn objects(&self) -> Result<Utf8PathBuf> {
+        let repo = crate::effects::repository(&self.root)?;
+        Ok(Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?.join("objects"))
+    }
+
     /// A directory beside the repository, where neither git nor the kernel's makefiles meet it.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One file per subcommand: its arguments, its steps in order, its report.
 
+mod adopt;
 pub mod build;
 mod chroot;
 mod ci;
@@ -34,6 +35,7 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Adopt(adopt::Args),
     Build(build::Args),
     Chroot(chroot::Args),
     Ci(ci::Args),
@@ -52,6 +54,7 @@ impl Command {
     /// Whatever goes wrong in it.
     pub fn run(self, fx: &Effects) -> Result<()> {
         match self {
+            Command::Adopt(args) => adopt::run(fx, args),
             Command::Build(args) => build::run(fx, args),
             Command::Chroot(args) => chroot::run(fx, args),
             Command::Ci(args) => ci::run(fx, args),

@@ -4,6 +4,7 @@
 //!
 //! Knows commits and trees; what is generated is `flavour/`'s business and comes in as files.
 
+pub mod adopt;
 pub mod backup;
 pub mod branch;
 pub mod checkout;

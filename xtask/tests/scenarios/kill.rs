@@ -2,13 +2,13 @@
 //! SIGKILL at many moments of `fork`, `rebase` and `graft-history`: the branch is at the old tip or the new
 //! one, no commit is lost, and the same command run again finishes.
 
-use crate::lab::{codename, Lab, TAG};
+use crate::lab::{codename, Lab, Moment, TAG};
 
 const NEXT: &str = "v6.1.43";
 
 /// Which of the moments are tried: each, or one in so many.
 const EACH: usize = 1;
-const SOME: usize = 6;
+const SOME: usize = 10;
 
 /// Kills `args` before and after every `step`th git program that it starts. `make` sets the scene, `check` is
 /// called after the kill, and after the same command has been run again. Says how many moments that were.
@@ -16,17 +16,18 @@ fn killed(step: usize, args: &[&str], make: impl Fn() -> Lab, check: impl Fn(&La
     let lab = make();
     let calls = lab.xtask_killed(args, None);
     check(&lab, true);
-    let moments: Vec<(usize, bool)> = (1..=calls).flat_map(|call| [(call, false), (call, true)]).step_by(step).collect();
-    for (call, after) in &moments {
+    let around = |call| [Moment::Before, Moment::During, Moment::After].map(|moment| (call, moment));
+    let moments: Vec<(usize, Moment)> = (1..=calls).flat_map(around).step_by(step).collect();
+    for (call, moment) in &moments {
         let lab = make();
-        lab.xtask_killed(args, Some((*call, *after)));
+        lab.xtask_killed(args, Some((*call, *moment)));
         check(&lab, false);
         let again = lab.xtask(args);
         // Done to the last step before the kill came: then it is there already.
         let there = again.code == 7 && again.stderr.contains("already");
-        assert!(again.code == 0 || there, "killed at call {call}, after it: {after}\n{}{}", again.stdout, again.stderr);
+        assert!(again.code == 0 || there, "killed {moment:?} call {call}\n{}{}", again.stdout, again.stderr);
         check(&lab, true);
-        assert_eq!(lab.git("kernel", &["status", "--porcelain"]), "", "killed at call {call}, after it: {after}");
+        assert_eq!(lab.git("kernel", &["status", "--porcelain"]), "", "killed {moment:?} call {call}");
         assert_eq!(lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "");
         assert!(!lab.path("kernel/.git/kernel-fork").exists(), "the journal stayed");
     }
@@ -81,6 +82,31 @@ fn graft(step: usize) -> usize {
     })
 }
 
+fn undo(step: usize) -> usize {
+    let make = || {
+        let lab = forked_with_patch();
+        lab.xtask(&["rebase", NEXT]).ok();
+        lab
+    };
+    killed(step, &["rebase", "--undo"], make, |lab, whole| {
+        let first = lab.git("kernel", &["log", "-1", "--format=%s", "6.1-tickless"]);
+        assert!(first == "init: a remark" || (!whole && first == "Generated: 6.1.43-1.1+lab"), "{first}");
+    })
+}
+
+fn ungraft(step: usize) -> usize {
+    let make = || {
+        let lab = forked_with_patch();
+        lab.xtask(&["graft-history"]).ok();
+        lab
+    };
+    killed(step, &["graft-history", "--undo"], make, |lab, whole| {
+        let count = lab.git("kernel", &["rev-list", "--count", "HEAD"]);
+        assert!(count == "4" || (!whole && count == "5"), "{count}");
+        assert!(!whole || !lab.git("kernel", &["config", "--list", "--local"]).contains("fork"));
+    })
+}
+
 #[test]
 fn a_killed_fork_is_finished_by_the_next() {
     fork(SOME);
@@ -97,9 +123,15 @@ fn a_killed_graft_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_killed_undo_is_finished_by_the_next() {
+    undo(SOME);
+    ungraft(SOME);
+}
+
+#[test]
 #[ignore = "a hundred kills: `cargo xtask ci --full`"]
 fn at_every_moment() {
-    let moments = fork(EACH) + rebase(EACH) + graft(EACH);
+    let moments = fork(EACH) + rebase(EACH) + graft(EACH) + undo(EACH) + ungraft(EACH);
     assert!(moments >= 100, "{moments}");
 }
 

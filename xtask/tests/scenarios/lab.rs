@@ -24,6 +24,15 @@ pub struct Outcome {
     pub stderr: String,
 }
 
+/// When a kill comes: before a git program that was called begins, while it runs and goes on running, or
+/// when it has ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Moment {
+    Before,
+    During,
+    After,
+}
+
 impl Outcome {
     fn of(output: Output) -> Self {
         let text = |b: Vec<u8>| String::from_utf8_lossy(&b).into_owned();
@@ -120,17 +129,20 @@ impl Lab {
         self.xtask_at("kernel", args)
     }
 
-    /// Runs the program with a `git` that kills it (SIGKILL) before or after its nth call; how often it called
-    /// git.
-    pub fn xtask_killed(&self, args: &[&str], kill: Option<(usize, bool)>) -> usize {
+    /// Runs the program with a `git` that kills it (SIGKILL) around its nth call; how often it called git.
+    pub fn xtask_killed(&self, args: &[&str], kill: Option<(usize, Moment)>) -> usize {
         let path = std::env::var("PATH").expect("PATH");
         let real = path.split(':').map(|dir| Path::new(dir).join("git")).find(|git| git.is_file()).expect("git");
-        let (at, after) = kill.unwrap_or((0, false));
-        let kill = format!("[ $n = {at} ] && kill -9 $PPID && exit 1");
-        let (before, behind) = if after { (":", kill.as_str()) } else { (kill.as_str(), ":") };
         let real = real.display();
-        let shim = format!("#!/bin/sh\ncount=${{0%/*}}/count\nn=$(($(cat $count) + 1))\necho $n >$count\n{before}\n{real} \"$@\"\nstatus=$?\n{behind}\nexit $status\n");
-        self.write("shim/git", &shim);
+        let (at, body) = match kill {
+            None => (0, ""),
+            Some((at, Moment::Before)) => (at, "kill -9 $PPID; exit 1"),
+            Some((at, Moment::During)) => (at, "REAL \"$@\" <&0 & kill -9 $PPID; wait; exit 1"),
+            Some((at, Moment::After)) => (at, "REAL \"$@\"; kill -9 $PPID; exit 1"),
+        };
+        let body = body.replace("REAL", &real.to_string());
+        let count = "count=${0%/*}/count\nn=$(($(cat $count) + 1))\necho $n >$count";
+        self.write("shim/git", &format!("#!/bin/sh\n{count}\nif [ $n = {at} ]; then\n:; {body}\nfi\nexec {real} \"$@\"\n"));
         self.write("shim/count", "0\n");
         fs::set_permissions(self.path("shim/git"), PermissionsExt::from_mode(0o755)).expect("a shim");
         let mut command = self.command(env!("CARGO_BIN_EXE_xtask"), "kernel");

@@ -2,6 +2,7 @@
 //! Scenarios: the program as a person calls it, with real git, mmdebstrap, sbuild and qemu-user, on a
 //! miniature kernel tree. One file per command. Nothing is skipped: what is missing fails.
 
+mod adopt;
 mod build;
 mod chroot;
 mod dry_run;

@@ -5,7 +5,7 @@ use crate::lab::Lab;
 
 const CONTROL: &str = "Source: linux\nBuild-Depends:\n debhelper (>= 9),\n openssl,\n bc,\nVcs-Git: x\n\nPackage: linux-doc\nArchitecture: all\n";
 
-const TAG: &str = "Ubuntu-6.1.0-7.9";
+pub const TAG: &str = "Ubuntu-6.1.0-7.9";
 
 const ANNOTATIONS: &str = "\
 # Menu: HEADER
@@ -33,7 +33,7 @@ kernel_file_generic\t= arch/$(build_arch)/boot/Image.gz
 ";
 
 /// The miniature in Ubuntu's clothes.
-fn vendor(lab: &Lab, version: &str) -> String {
+pub fn vendor(lab: &Lab, version: &str) -> String {
     lab.vendor();
     lab.write("vendor/debian/debian.env", "DEBIAN=debian.master\n");
     lab.write("vendor/debian.master/config/annotations", ANNOTATIONS);

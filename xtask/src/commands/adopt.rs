@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask adopt DIR`: a fork that was made by hand becomes one that carries this repository.
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use git2::Oid;
+
+use super::rebase::{current_branch, generated};
+use crate::effects::{repository, Did, Effects, RefMove, Session};
+use crate::flavour::packaging::Packaging;
+use crate::fork::adopt::{asks_within, by_hand, flavours, fragment_text, stripped, tag_of, ByHand, Found};
+use crate::fork::history::{History, Root};
+use crate::fork::replay::{Replayed, WORKFLOW};
+use crate::fork::switch::{recover, switch, Switch};
+use crate::fork::{backup, branch, guard, overlay, snapshot, tree};
+use crate::formats::changelog;
+use crate::formats::config::Config;
+use crate::formats::tag::Tag;
+use crate::settings;
+use crate::workspace::{fragment_path, vars_path, Workspace, SETTINGS};
+
+/// Take over a fork that was made by hand
+///
+/// DIR has a branch checked out that begins with a commit without a parent, a vendor tag's tree, and your
+/// commits on it. The branch is rewritten with this repository's files; what the flavours' generator makes
+/// is taken out of your commits. Where the branch was is kept.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The fork's work tree
+    pub dir: Utf8PathBuf,
+    /// The vendor's tag that it was made from [default: as its changelog says]
+    #[arg(long)]
+    pub tag: Option<String>,
+    /// Fetch from here and keep it in the settings [default: the settings' `url`]
+    #[arg(long)]
+    pub url: Option<String>,
+}
+
+/// # Errors
+/// See the README, "When it breaks".
+pub fn run(fx: &Effects, args: Args) -> Result<()> {
+    let here = Workspace::here()?;
+    let Ok(dir) = args.dir.canonicalize_utf8() else {
+        fail!(Input, "there is no directory {}", args.dir);
+    };
+    let repo = repository(&dir)?;
+    let journal = fx.journal(&repo, "adopt")?;
+    let finished = recover(fx, &dir, &repo, &journal)?;
+    let name = current_branch(&repo)?;
+    let tip = repo.head()?.peel_to_commit()?.id();
+    if History::read(&repo, tip).is_ok() {
+        fx.ui.note(&format!("{} is a fork branch{}.", backup::short(&name), if finished { " now" } else { " already" }));
+        return Ok(());
+    }
+    // Their work tree, our settings.
+    let theirs = Workspace { root: dir.clone(), settings: here.settings.clone() };
+    super::fork::clean(fx, &theirs)?;
+    let who = branch::identity(fx, &dir)?;
+    let old = by_hand(&repo, tip)?;
+    let tag = match &args.tag {
+        Some(tag) => Tag::parse(tag)?,
+        None => Tag::parse(&tag_of(&repo, old.tree)?)?,
+    };
+    let url = args.url.as_deref().unwrap_or(&here.settings.url);
+    let fetched = snapshot::fetch(fx, url, &tag)?;
+    if fetched.tree != old.tree {
+        fail!(Input, "the fork's first commit {:.12} does not have the tree of {}", old.root, tag.name();
+            "`--tag` names another; a first commit with changes of its own has to be split by hand");
+    }
+    let source = repository(&here.root)?;
+    let ours = source.head()?.peel_to_tree()?;
+    let tip_tree = repo.find_commit(tip)?.tree_id();
+    fx.session(&repo, |session| {
+        fetched.lend(session)?;
+        session.lend(&here.objects()?)?;
+        let root = Root::read(&repo.find_commit(fetched.record(session)?)?)?;
+        let (dir_name, found) = match Packaging::of(&repo, old.tree)? {
+            Packaging::Ubuntu { dir } => (dir.clone(), flavours(&repo, &dir, old.tree, tip_tree)?),
+            Packaging::Bundled => (String::new(), Vec::new()),
+        };
+
+        let laid = overlay::ours_over(session, &here, &session.repo.find_tree(ours.id())?, old.tree)?;
+        let first = first_tree(session, &here, &old, &dir_name, &found, laid, &[("tag", tag.name()), ("url", url)])?;
+        let message = format!("{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n", tag.name());
+        let lab = session.commit(&who, &who, &message, first, &[root.id])?;
+        let replayed = take_over(session, &old, &dir_name, &found, lab)?;
+        let made = generated(fx, session, &root, &replayed)?;
+
+        session.import(&here.root, ours.id(), None)?;
+        guard::set(fx, &repo)?;
+        let kept = backup::next(&repo, backup::BACKUP, &name)?;
+        let why = "adopt";
+        let refs = [
+            RefMove { name: &kept, old: None, new: Some(tip), why },
+            RefMove { name: &name, old: Some(tip), new: Some(made.tip), why },
+        ];
+        let to = Switch { branch: Some(&name), old: tip, new: made.tip, why };
+        let did = switch(fx, &dir, session, &journal, &to, &refs)?;
+        for id in &replayed.dropped {
+            fx.ui.note(&format!("Made by the generator now: {id:.12} {}", crate::fork::replay::summary(&repo, *id)));
+        }
+        if did == Did::Done {
+            fx.ui.note(&format!("\n{} is {}, {:.12}; it was {tip:.12}, kept as {kept}. Next: cargo xtask flavour check, in {dir}",
+                backup::short(&name), made.version, made.tip));
+        }
+        Ok(())
+    })
+}
+
+/// The tree of the first commit: this repository's files, with the settings and flavours of the old fork.
+fn first_tree(session: &Session, here: &Workspace, old: &ByHand, dir: &str, found: &[Found], laid: Oid, set: &[(&str, &str)]) -> Result<Oid> {
+    let repo = session.repo;
+    let read = |path: &str| -> Option<String> {
+        let entry = repo.find_tree(laid).ok()?.get_path(path.as_ref()).ok()?;
+        String::from_utf8(repo.find_blob(entry.id()).ok()?.content().to_vec()).ok()
+    };
+    let mut cargo = settings::with(&read(SETTINGS).context("Cargo.toml is not committed")?, set)?;
+    // The newest entry of its changelog says who signs and what the suffix is.
+    if let Some(top) = crate::flavour::packaging::text(repo, repo.find_commit(old.tip)?.tree_id(), &format!("{dir}/changelog"))? {
+        let top = changelog::top(&top)?;
+        let vendor = Tag::parse(set[0].1)?.version();
+        if let Some(suffix) = top.header.version.as_str().strip_prefix(vendor.as_str()).filter(|s| !s.is_empty()) {
+            cargo = settings::with(&cargo, &[("suffix", suffix), ("maintainer", &top.maintainer)])?;
+        }
+    }
+    let mut files: overlay::Files = Vec::new();
+    for flavour in found {
+        if !here.settings.flavours.contains_key(&flavour.name) {
+            cargo = settings::with_flavour(&cargo, &flavour.name, "generic")?;
+        }
+        let path = fragment_path(&flavour.name);
+        let ours = read(&path).and_then(|text| Config::parse(&text).ok());
+        if !ours.is_some_and(|ours| asks_within(&ours, &flavour.fragment)) {
+            files.push((path, fragment_text(flavour).into_bytes(), false));
+        }
+        files.push((vars_path(&flavour.name), flavour.vars.clone().into_bytes(), false));
+    }
+    settings::Settings::parse(&cargo)?;
+    files.push((SETTINGS.to_owned(), cargo.into_bytes(), false));
+    overlay::lay(session, laid, &files)
+}
+
+/// The old fork's commits on top of `onto`, without what the generator makes.
+fn take_over(session: &Session, old: &ByHand, dir: &str, found: &[Found], onto: Oid) -> Result<Replayed> {
+    let repo = session.repo;
+    let mut done = Replayed { tip: onto, kept: Vec::new(), dropped: Vec::new(), stop: None };
+    let strip = |id: Oid| -> Result<Oid> {
+        let tree = repo.find_commit(id)?.tree_id();
+        if dir.is_empty() { Ok(tree) } else { stripped(session, dir, old.tree, tree, found) }
+    };
+    let mut before = strip(old.root)?;
+    for id in &old.lab {
+        let commit = repo.find_commit(*id)?;
+        let after = strip(*id)?;
+        let ours = repo.find_commit(done.tip)?.tree_id();
+        let merged = tree::merge(session, before, ours, after)?;
+        before = after;
+        if let Some(path) = merged.conflicts.first() {
+            fail!(Repository, "{id:.12} changes {path}, which this repository has too"; "take it out of that commit with `git rebase`, then adopt again");
+        }
+        if merged.tree == ours {
+            done.dropped.push(*id);
+            continue;
+        }
+        let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
+        done.tip = session.commit(&commit.author(), &commit.committer(), &message, merged.tree, &[done.tip])?;
+        done.kept.push((*id, done.tip));
+    }
+    Ok(done)
+}
