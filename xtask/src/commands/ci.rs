@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(long)]
     pub full: bool,
     /// Do not ask before changing this machine
-    #[arg(long, env = "CI")]
+    #[arg(long, env = "CI", value_parser = clap::builder::FalseyValueParser::new())]
     pub yes: bool,
 }
 
