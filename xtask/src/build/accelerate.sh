@@ -5,15 +5,31 @@
 # the place of the ones that a build spends its time in. They run at full speed, and make what the others
 # would have made: only what the build itself makes is left to qemu-user.
 #
-#   accelerate.sh BUILD-ARCHITECTURE HOST-TRIPLET PACKAGE...
+#   accelerate.sh in BUILD-ARCHITECTURE HOST-TRIPLET PACKAGE...
+#   accelerate.sh done BUILD-ARCHITECTURE
+#
+# The first call comes before the build dependencies are installed, so that this is quicker too; the second
+# one after them takes away what stands in front of nothing.
 #
 # Two packages with the same files cannot both be installed, so the programs are unpacked below a prefix and
 # each is put in front by a diversion: dpkg knows of it, and upgrades and file lists stay right. The shared
 # libraries that they need are ordinary packages.
 set -eu
-build=$1 triplet=$2
-shift 2
+what=$1 build=$2
 prefix=/usr/lib/native-$build
+
+if [ "$what" = done ]; then
+	dpkg-divert --list '*.emulated' | sed -n 's/^local diversion of \(.*\) to .*/\1/p' | while read -r at; do
+		[ ! -e "$at.emulated" ] || continue
+		rm "$at"
+		dpkg-divert --quiet --local --no-rename --remove "$at"
+	done
+	echo "I: accelerated: $(dpkg-divert --list '*.emulated' | wc -l) programs"
+	exit 0
+fi
+
+triplet=$3
+shift 3
 debs=/native-debs
 
 # The compiler that `gcc` is here, in the other architecture's make: /usr/bin/aarch64-linux-gnu-gcc-12.
@@ -58,7 +74,7 @@ for program in "$prefix"/bin/* "$prefix"/sbin/* "$prefix"/usr/bin/* "$prefix"/us
 	# What tells the architecture has to tell the chroot's; dpkg's other programs have a database with it.
 	uname | arch | dpkg | dpkg-divert | dpkg-query | dpkg-split | dpkg-statoverride | dpkg-trigger) continue ;;
 	esac
-	[ -f "$program" ] && [ ! -L "$program" ] && [ -f "$at" ] && [ ! -L "$at" ] || continue
+	[ -f "$program" ] && [ ! -L "$program" ] && [ ! -L "$at" ] || continue
 	# Scripts are the same in every architecture.
 	[ "$(head -c 4 "$program" | tail -c 3)" = ELF ] || continue
 	dpkg-divert --quiet --local --rename --divert "$at.emulated" --add "$at"
@@ -77,4 +93,3 @@ for question in -dumpfullversion -dumpmachine; do
 		exit 1
 	}
 done
-echo "I: accelerated: gcc $("$gcc" -dumpfullversion), $(find /usr/bin /bin/ -xdev -name '*.emulated' | wc -l) programs"

@@ -176,6 +176,13 @@ impl Recipe<'_> {
         let nothing = scratch.join("no-other-keys");
         std::fs::create_dir_all(&nothing)?;
         let mut hooks: Vec<String> = Vec::new();
+        if let Some(build) = self.accelerate {
+            let script = scratch.join("accelerate.sh");
+            std::fs::write(&script, ACCELERATE)?;
+            hooks.push(format!("--customize-hook=upload {script} /accelerate.sh"));
+            let (build, triplet, hot) = (build.debian, self.host.triplet, HOT.join(" "));
+            hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh in {build} {triplet} {hot}"));
+        }
         if !self.depends.is_empty() {
             let stanza = scratch.join("depends.dsc");
             std::fs::write(&stanza, build_depends_stanza(&self.depends))?;
@@ -192,11 +199,7 @@ impl Recipe<'_> {
             hooks.push("--customize-hook=rm \"$1/depends.dsc\"".to_owned());
         }
         if let Some(build) = self.accelerate {
-            let script = scratch.join("accelerate.sh");
-            std::fs::write(&script, ACCELERATE)?;
-            hooks.push(format!("--customize-hook=upload {script} /accelerate.sh"));
-            let (build, triplet, hot) = (build.debian, self.host.triplet, HOT.join(" "));
-            hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh {build} {triplet} {hot}"));
+            hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh done {}", build.debian));
             hooks.push("--customize-hook=rm \"$1/accelerate.sh\"".to_owned());
         }
         let sources = &self.archive.sources;

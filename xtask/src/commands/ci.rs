@@ -54,6 +54,9 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         tests.extend(["--", "--include-ignored"]);
     }
     check(fx, root, "tests", &tests, "`cargo test NAME` runs one")?;
+    if fx.dry() {
+        return Ok(());
+    }
     if !args.full {
         fx.ui.note("Left out: the long scenarios (tests marked `ignored` above); `cargo xtask ci --full` runs them.");
     }
