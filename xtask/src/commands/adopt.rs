@@ -6,13 +6,14 @@ use camino::Utf8PathBuf;
 use git2::Oid;
 
 use super::rebase::{current_branch, generated};
+use super::upgrade::FROM;
 use crate::effects::{repository, Did, Effects, RefMove, Session};
 use crate::flavour::packaging::Packaging;
 use crate::fork::adopt::{asks_within, by_hand, flavours, fragment_text, stripped, tag_of, ByHand, Found};
 use crate::fork::history::{History, Root};
 use crate::fork::replay::{Replayed, WORKFLOW};
 use crate::fork::switch::{recover, switch, Switch};
-use crate::fork::{backup, branch, guard, overlay, snapshot, tree};
+use crate::fork::{backup, branch, driver, guard, overlay, snapshot, tree};
 use crate::formats::changelog;
 use crate::formats::config::Config;
 use crate::formats::tag::Tag;
@@ -62,7 +63,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         None => Tag::parse(&tag_of(&repo, old.tree)?)?,
     };
     let url = args.url.as_deref().unwrap_or(&here.settings.url);
-    let fetched = snapshot::fetch(fx, url, &tag)?;
+    let fetched = snapshot::fetch(fx, url, &tag, None)?;
     if fetched.tree != old.tree {
         fail!(Input, "the fork's first commit {:.12} does not have the tree of {}", old.root, tag.name();
             "`--tag` names another; a first commit with changes of its own has to be split by hand");
@@ -81,13 +82,14 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 
         let laid = overlay::ours_over(session, &here, &session.repo.find_tree(ours.id())?, old.tree)?;
         let first = first_tree(session, &here, &old, &dir_name, &found, laid, &[("tag", tag.name()), ("url", url)])?;
-        let message = format!("{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n", tag.name());
+        let message = format!("{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n\n{FROM}: {}\n", tag.name(), source.head()?.peel_to_commit()?.id());
         let lab = session.commit(&who, &who, &message, first, &[root.id])?;
         let replayed = take_over(session, &old, &dir_name, &found, lab)?;
         let made = generated(fx, session, &root, &replayed)?;
 
         session.import(&here.root, ours.id(), None)?;
         guard::set(fx, &repo)?;
+        driver::set(fx, &repo)?;
         let kept = backup::next(&repo, backup::BACKUP, &name)?;
         let why = "adopt";
         let refs = [

@@ -4,13 +4,14 @@
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::upgrade::FROM;
 use crate::effects::{self, free_bytes, repository, Did, Effects, RefMove};
 use crate::flavour::generate;
 use crate::flavour::target::Inputs;
 use crate::fork::history::History;
 use crate::fork::replay::WORKFLOW;
 use crate::fork::switch::{recover, switch, Switch};
-use crate::fork::{branch, guard, overlay, snapshot};
+use crate::fork::{branch, driver, guard, overlay, snapshot};
 use crate::formats::tag::Tag;
 use crate::settings;
 use crate::ui::bytes;
@@ -113,7 +114,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
     clean(fx, workspace)?;
 
     let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
-    let fetched = snapshot::fetch(fx, url, tag)?;
+    let fetched = snapshot::fetch(fx, url, tag, None)?;
     let version = fx.session(&repo, |session| {
         fetched.lend(session)?;
         let root = fetched.record(session)?;
@@ -124,7 +125,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         let series = args.series.as_deref().unwrap_or(&workspace.settings.series);
         let cargo = settings::with(&cargo, &[("tag", tag.name()), ("url", url), ("series", series)])?;
         let tree = overlay::lay(session, tree, &vec![("Cargo.toml".to_owned(), cargo.into_bytes(), false)])?;
-        let message = format!("{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n", tag.name());
+        let message = format!("{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n\n{FROM}: {}\n", tag.name(), head.id());
         let lab = session.commit(&who, &who, &message, tree, &[root])?;
         step.done("");
 
@@ -134,6 +135,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         let step = fx.ui.step(&format!("store the objects and check {name} out"));
         fetched.import(session, None)?;
         guard::set(fx, &repo)?;
+        driver::set(fx, &repo)?;
         let why = format!("fork: {}", tag.name());
         let to = Switch { branch: Some(&refname), old: head.id(), new: tip, why: &why };
         let refs = [RefMove { name: &refname, old: None, new: Some(tip), why: &why }];

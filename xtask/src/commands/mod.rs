@@ -8,10 +8,12 @@ mod ci;
 mod flavour;
 mod fork;
 mod graft_history;
+mod merge_driver;
 mod quickstart;
 mod rebase;
 mod resume;
 mod tags;
+mod upgrade;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -42,9 +44,12 @@ pub enum Command {
     Flavour(flavour::Args),
     Fork(fork::Args),
     GraftHistory(graft_history::Args),
+    #[command(hide = true)]
+    MergeDriver(merge_driver::Args),
     Quickstart(quickstart::Args),
     Rebase(rebase::Args),
     Tags(tags::Args),
+    Upgrade(upgrade::Args),
 }
 
 impl Command {
@@ -61,9 +66,11 @@ impl Command {
             Command::Flavour(args) => flavour::run(fx, args),
             Command::Fork(args) => fork::run(fx, args),
             Command::GraftHistory(args) => graft_history::run(fx, args),
+            Command::MergeDriver(args) => merge_driver::run(fx, &args),
             Command::Quickstart(args) => quickstart::run(fx, args),
             Command::Rebase(args) => rebase::run(fx, args),
             Command::Tags(args) => tags::run(fx, args),
+            Command::Upgrade(args) => upgrade::run(fx, args),
         }
     }
 }

@@ -5,14 +5,14 @@ use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
 use super::resume;
-use crate::effects::{repository, Did, Effects, Journal, RefMove, Session};
+use crate::effects::{repository, Did, Effects, Journal, RefMove, Run, Session};
 use crate::flavour::generate;
 use crate::flavour::target::Inputs;
 use crate::fork::history::{History, Root};
 use crate::fork::replay::{replay, summary, Carry, Replayed};
 use crate::fork::stopped::{pick, Stopped};
 use crate::fork::switch::{recover, switch, Switch};
-use crate::fork::{backup, branch, snapshot};
+use crate::fork::{backup, branch, graft, snapshot};
 use crate::formats::tag::Tag;
 use crate::workspace::Workspace;
 
@@ -116,7 +116,8 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
     }
     let mut settings = vec![("tag", tag.name().to_owned())];
     settings.extend(args.url.iter().map(|url| ("url", url.clone())));
-    let fetched = snapshot::fetch(fx, url, &tag)?;
+    let known = snapshot::Known { root: &history.root, objects: workspace.objects()? };
+    let fetched = snapshot::fetch(fx, url, &tag, Some(&known))?;
     fx.session(repo, |session| {
         fetched.lend(session)?;
         let id = fetched.record(session)?;
@@ -143,7 +144,25 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
             told: false,
         };
         go(desk, session, stopped, &root, replayed, history.tip)
-    })
+    })?;
+    graft_too(desk, &history.root, url)
+}
+
+/// A fork whose root was grafted on the vendor's history has its new root grafted too.
+///
+/// # Errors
+/// The repository cannot be read; a history that cannot be fetched is only said.
+pub fn graft_too(desk: &Desk, before: &Root, url: &str) -> Result<()> {
+    let Desk { fx, workspace, repo, .. } = desk;
+    let Ok(now) = History::read(repo, repo.head()?.peel_to_commit()?.id()) else { return Ok(()) };
+    if !graft::grafted(repo, before.id) || graft::grafted(repo, now.root.id) {
+        return Ok(());
+    }
+    if let Err(error) = graft::graft(fx, repo, &workspace.root, url, &now.root, false) {
+        fx.ui.warn(&format!("the history of {} could not be joined on ({}); `cargo xtask graft-history` tries again",
+            now.root.tag.name(), crate::error::sentence(&error)));
+    }
+    Ok(())
 }
 
 /// Ends a rebase that went through, or stops it where it did not. `here` is what is checked out.
@@ -217,9 +236,14 @@ fn report(desk: &Desk, session: &Session, state: &Stopped, replayed: &Replayed, 
         // The first commit is this repository's files: whole files, and no patch.
         if let (Some((first, _)), Some((_, new_first))) = (kept.first(), kept.first()) {
             let before = before(session, *first, &History::read(repo, Oid::from_str(&state.old)?)?.lab)?;
-            let (before, after) = (format!("{first}..{before}"), format!("{new_first}..{}", made.lab));
-            let diff = fx.read(fx.git(&workspace.root).args(["range-diff", "--no-color", &before, &after]))?;
-            diff.text().lines().for_each(|line| fx.ui.data(line));
+            // git refuses an empty range; what was dropped is said below.
+            if before != *first && made.lab != *new_first {
+                let (before, after) = (format!("{first}..{before}"), format!("{new_first}..{}", made.lab));
+                let diff = fx.git(&workspace.root).args(["range-diff", "--no-color", &before, &after]);
+                // The branch has moved: a report that cannot be made is no failure of it.
+                let diff = fx.read(Run::from(diff).any_status())?;
+                diff.text().lines().for_each(|line| fx.ui.data(line));
+            }
         }
     }
     for id in state.dropped.iter().map(|id| Oid::from_str(id)).collect::<Result<Vec<_>, _>>()?.iter().chain(&replayed.dropped) {

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
-use super::rebase::{current_branch, go, Desk};
+use super::rebase::{current_branch, go, graft_too, Desk};
 use crate::effects::{Did, Effects, RefMove, Run};
 use crate::error::Kind;
 use crate::fork::backup::{self, short, BACKUP, UNDONE};
@@ -32,12 +32,15 @@ pub fn go_on(desk: &Desk, mut state: Stopped, skip: bool) -> Result<()> {
             None => state.dropped.push(state.commit.clone()),
         }
     }
+    let before = History::read(repo, Oid::from_str(&state.old)?)?.root;
+    let url = state.settings.iter().find(|(key, _)| key == "url").map_or(&workspace.settings.url, |(_, url)| url).clone();
     let here = if fx.dry() { onto } else { repo.head()?.peel_to_commit()?.id() };
     fx.session(repo, |session| {
         let replayed = replay(session, here, &ids(&state.rest)?, &state.carry())?;
         let snapshot = Root::read(&repo.find_commit(Oid::from_str(&state.root)?)?)?;
         go(desk, session, state, &snapshot, replayed, here)
-    })
+    })?;
+    graft_too(desk, &before, &url)
 }
 
 /// Commits what the person has resolved, unless they have done so themselves.

@@ -84,6 +84,14 @@ impl Session<'_> {
         Ok(id)
     }
 
+    /// The tree without an entry.
+    ///
+    /// # Errors
+    /// Those of git.
+    pub fn empty_tree(&self) -> Result<Oid> {
+        Ok(self.repo.treebuilder(None)?.write()?)
+    }
+
     /// `base` with some paths set (mode and blob) or taken out (`None`). Directories come and go as needed.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use git2::{Oid, Repository};
 use serde::{Deserialize, Serialize};
 
 use super::history::Root;
-use super::snapshot::network;
+use super::snapshot::{filters, network};
 use crate::effects::{Did, Effects, RefMove, Run, Session};
 use crate::formats::tag::Tag;
 
@@ -79,9 +79,7 @@ pub fn can_filter(fx: &Effects, url: &str) -> Result<bool> {
     let trace = scratch.join("trace");
     let ask = network(fx, scratch.path(), url, &["ls-remote", "--", url, "refs/none"]).env("GIT_TRACE_PACKET", trace.as_str());
     fx.read(ask)?;
-    let said = std::fs::read_to_string(&trace).unwrap_or_default();
-    let from_server = said.lines().filter(|line| line.contains("ls-remote<"));
-    Ok(from_server.flat_map(str::split_whitespace).any(|word| word == "filter"))
+    Ok(filters(&std::fs::read_to_string(&trace).unwrap_or_default()))
 }
 
 /// Fetches the history of `root`'s tag and grafts it on.

@@ -8,6 +8,7 @@ pub mod adopt;
 pub mod backup;
 pub mod branch;
 pub mod checkout;
+pub mod driver;
 pub mod graft;
 pub mod guard;
 pub mod history;

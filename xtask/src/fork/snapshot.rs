@@ -32,15 +32,20 @@ pub struct Fetched {
 ///
 /// # Errors
 /// The address does not answer ([`Kind::Network`]); it has no such tag ([`Kind::Input`]).
-pub fn fetch(fx: &Effects, url: &str, tag: &Tag) -> Result<Fetched> {
+pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>) -> Result<Fetched> {
     let step = fx.ui.step(&format!("fetch {}", tag.name()));
     let scratch = fx.scratch("fetch", None)?;
     let dir = scratch.join("tag.git");
     let refname = tag.refname();
     fx.read(fx.git(scratch.path()).args(["init", "--quiet", "--bare", dir.as_str()]))?;
-    let listed = fx.read(network(fx, &dir, url, &["ls-remote", "--", url, &refname]))?;
+    let trace = scratch.join("trace");
+    let listed = network(fx, &dir, url, &["ls-remote", "--", url, &refname]).env("GIT_TRACE_PACKET", trace.as_str());
+    let listed = fx.read(listed)?;
     if listed.stdout.is_empty() {
         fail!(Input, "{url} has no tag {}", tag.name(); "`cargo xtask tags` lists the releases of the fork's series");
+    }
+    if let Some(known) = known.filter(|_| filters(&std::fs::read_to_string(&trace).unwrap_or_default())) {
+        known.offer(fx, url, &scratch, &dir)?;
     }
     let refspec = format!("+{refname}:{refname}");
     let fetch = network(fx, &dir, url, &["fetch", "--depth=1", "--no-tags", "--progress", "--", url, &refspec]);
@@ -53,6 +58,44 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag) -> Result<Fetched> {
     drop(commit);
     step.done("");
     Ok(Fetched { tag: tag.clone(), commit: id, tree, time, dir, _scratch: scratch })
+}
+
+/// What is here already of the vendor's: the snapshot that the fork stands on.
+pub struct Known<'a> {
+    pub root: &'a Root,
+    /// The directory of the fork's objects.
+    pub objects: Utf8PathBuf,
+}
+
+impl Known<'_> {
+    /// Makes the scratch repository say that it has the vendor's commit, so that only what differs is sent.
+    /// The fork has all of the commit's tree and not the commit, which the vendor sends alone.
+    fn offer(&self, fx: &Effects, url: &str, scratch: &Scratch, dir: &Utf8Path) -> Result<()> {
+        let alone = scratch.join("commit.git");
+        let (tag, id) = (self.root.tag.refname(), self.root.commit.to_string());
+        fx.read(fx.git(scratch.path()).args(["init", "--quiet", "--bare", alone.as_str()]))?;
+        let refspec = format!("+{tag}:{tag}");
+        let args = ["fetch", "--quiet", "--depth=1", "--no-tags", "--filter=tree:0", "--", url, &refspec];
+        let fetched = fx.read(network(fx, &alone, url, &args).any_status())?;
+        let commit = fx.read(Run::from(fx.git(&alone).args(["cat-file", "commit", &format!("{tag}^{{commit}}")])).any_status())?;
+        let tree = format!("tree {}\n", self.root.tree);
+        if !fetched.status.success() || !commit.status.success() || !commit.stdout.starts_with(tree.as_bytes()) {
+            return Ok(()); // the tag is gone or moved: everything is sent
+        }
+        std::fs::write(dir.join("objects/info/alternates"), format!("{}\n", self.objects))?;
+        let write = fx.git(dir).args(["hash-object", "-t", "commit", "-w", "--stdin"]);
+        if fx.read(Run::from(write).stdin(commit.stdout))?.text() == id {
+            std::fs::write(dir.join("shallow"), format!("{id}\n"))?;
+            fx.read(fx.git(dir).args(["update-ref", "refs/heads/known", &id]))?;
+        }
+        Ok(())
+    }
+}
+
+/// Does what the server said (a trace of packets) offer to leave objects out?
+pub fn filters(trace: &str) -> bool {
+    let from_server = trace.lines().filter(|line| line.contains("ls-remote<"));
+    from_server.flat_map(str::split_whitespace).any(|word| word == "filter")
 }
 
 /// A git command that talks to `url`: no prompt, no helper protocol that runs a program, and a stalled line

@@ -93,3 +93,18 @@ fn a_tag_that_the_vendor_has_moved_is_not_grafted() {
     assert_eq!(config(&lab), before);
     assert_eq!(lab.git("kernel", &["for-each-ref", "refs/replace", "refs/tags", "refs/fork"]), "");
 }
+
+#[test]
+fn a_rebase_grafts_the_new_root_too() {
+    let lab = lab();
+    lab.xtask(&["graft-history"]).ok();
+    lab.write("vendor/lib/news.txt", "6.1.44\n");
+    lab.tag("vendor", "v6.1.44");
+    lab.xtask(&["rebase", "--latest"]).ok();
+    assert!(lab.git("kernel", &["describe"]).starts_with("v6.1.44-3-g"));
+    assert!(lab.git("kernel", &["log", "--format=%s"]).ends_with("v6.1.44\nv6.1.43\ninit: a remark\nv6.1.42"));
+    assert_eq!(lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "");
+    lab.xtask(&["graft-history", "--undo"]).ok();
+    assert_eq!(lab.git("kernel", &["for-each-ref", "refs/replace", "refs/tags", "refs/fork/history"]), "");
+    assert_eq!(lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "");
+}

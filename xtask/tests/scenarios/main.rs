@@ -16,3 +16,4 @@ mod quickstart;
 mod rebase;
 mod tags;
 mod ubuntu;
+mod upgrade;

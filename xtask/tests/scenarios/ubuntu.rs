@@ -137,7 +137,15 @@ fn changelog_annotations_and_build_depends_never_cost_a_conflict() {
     let older = entry("6.1.0-6.8", "An older entry of the vendor's.");
     lab.write("vendor/debian.master/changelog", &format!("{}\n{old}\n{older}", entry("6.1.0-8.10", "A release.")));
     lab.tag("vendor", "Ubuntu-6.1.0-8.10");
+    // Plain git does it too, while the work tree holds the vendor's files alone.
+    lab.git("kernel", &["fetch", "--quiet", "--no-tags", &url, "refs/tags/Ubuntu-6.1.0-8.10"]);
+    let by_git = lab.git("kernel", &["commit-tree", "FETCH_HEAD^{tree}", "-m", "the next one"]);
+    lab.git("kernel", &["checkout", "--quiet", "-b", "by-git"]);
+    lab.git("kernel", &["rebase", "--quiet", "--onto", &by_git, "HEAD~2"]);
+    let by_git = lab.git("kernel", &["rev-parse", "HEAD:debian.master"]);
+    lab.git("kernel", &["checkout", "--quiet", "6.1-tickless"]);
     lab.xtask(&["rebase", "--latest"]).ok();
+    assert_eq!(lab.git("kernel", &["rev-parse", "HEAD~1:debian.master"]), by_git);
 
     let control = lab.text("kernel/debian.master/control.stub.in");
     assert_eq!(control, sorted.replace(" openssl,\n", " openssl,\n libssl-dev:native,\n"));

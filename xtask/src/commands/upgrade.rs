@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask upgrade`: a newer version of this repository's files, in a fork that has an older one.
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use git2::{FileMode, Oid, Repository};
+
+use super::rebase::{current_branch, generated};
+use crate::effects::{repository, Did, Effects, RefMove, Run, Session};
+use crate::fork::history::{trailer, History};
+use crate::fork::replay::{replay, Carry};
+use crate::fork::snapshot::network;
+use crate::fork::switch::{recover, switch, Switch};
+use crate::fork::{branch, tree};
+use crate::workspace::{Workspace, OURS, SETTINGS};
+
+/// The trailer of the commits that bring this repository's files: the commit that they come from.
+pub const FROM: &str = "Fork-Workflow";
+
+/// Bring a newer version of this repository's files into the fork
+///
+/// One commit on top of yours, merged with your own changes to these files. Settings, fragments and metadata
+/// of flavours stay as they are; the generated commit is made anew.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Address or directory of the newer version [default: the remote `workflow`, else `origin`]
+    #[arg(long, value_name = "URL|DIR")]
+    pub from: Option<String>,
+}
+
+/// # Errors
+/// See the README, "When it breaks".
+pub fn run(fx: &Effects, args: Args) -> Result<()> {
+    let workspace = Workspace::here()?;
+    let repo = repository(&workspace.root)?;
+    let journal = fx.journal(&repo, "upgrade")?;
+    recover(fx, &workspace.root, &repo, &journal)?;
+    let name = current_branch(&repo)?;
+    super::fork::clean(fx, &workspace)?;
+    let history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
+    let who = branch::identity(fx, &workspace.root)?;
+    let from = match args.from {
+        Some(from) => from,
+        None => remote(fx, &workspace.root)?,
+    };
+    // A directory is meant from here, not from the scratch.
+    let from = Utf8Path::new(&from).canonicalize_utf8().map_or(from.clone(), |dir| format!("file://{dir}"));
+
+    let step = fx.ui.step(&format!("fetch {from}"));
+    let scratch = fx.scratch("upgrade", None)?;
+    let dir = scratch.join("workflow.git");
+    fx.read(fx.git(scratch.path()).args(["init", "--quiet", "--bare", dir.as_str()]))?;
+    fx.read(network(fx, &dir, &from, &["fetch", "--quiet", "--no-tags", "--", &from, "+HEAD:refs/heads/new"]))?;
+    let source = repository(&dir)?;
+    let new = source.find_reference("refs/heads/new")?.peel_to_commit()?;
+    step.done("");
+
+    fx.session(&repo, |session| {
+        session.lend(&dir.join("objects"))?;
+        let lab = replay(session, history.root.id, &history.lab, &Carry::default())?;
+        let tip = lab.whole(session)?;
+        let base = base(&repo, &source, &history)?;
+        let (base, wanted) = (ours_alone(session, base)?, ours_alone(session, new.tree_id())?);
+        let tree_now = repo.find_commit(tip)?.tree_id();
+        let merged = tree::merge(session, base, tree_now, wanted)?;
+        if !merged.conflicts.is_empty() {
+            fail!(Repository, "the lab and the newer version both changed {}", merged.conflicts.join(", ");
+                "take the lab's change to it back in a commit of its own, upgrade, and make it again");
+        }
+        if merged.tree == tree_now {
+            fx.ui.note(&format!("The fork has all of {:.12}.", new.id()));
+            return Ok(());
+        }
+        let message = format!("Workflow: upgrade to {:.12}\n\n{}\n\n{FROM}: {}\n", new.id(), new.summary().ok().flatten().unwrap_or_default(), new.id());
+        let commit = session.commit(&who, &who, &message, merged.tree, &[tip])?;
+        let replayed = crate::fork::replay::Replayed { tip: commit, ..lab };
+        let made = generated(fx, session, &history.root, &replayed)?;
+        session.import(&dir, new.tree_id(), None)?;
+        let why = "upgrade";
+        let refs = [RefMove { name: &name, old: Some(history.tip), new: Some(made.tip), why }];
+        let to = Switch { branch: Some(&name), old: history.tip, new: made.tip, why };
+        if switch(fx, &workspace.root, session, &journal, &to, &refs)? == Did::Done {
+            merged.updates.iter().for_each(|(path, _)| fx.ui.data(path));
+            fx.ui.note(&format!("Upgraded to {:.12}, {} files. Next: cargo xtask ci", new.id(), merged.updates.len()));
+        }
+        Ok(())
+    })
+}
+
+/// The tree that the fork's version of our files came from: by the trailer, else the first commit's own.
+fn base(repo: &Repository, source: &Repository, history: &History) -> Result<Oid> {
+    for id in history.lab.iter().rev() {
+        let Some(from) = trailer(&repo.find_commit(*id)?, FROM) else { continue };
+        if let Ok(commit) = Oid::from_str(&from).and_then(|id| source.find_commit(id)) {
+            return Ok(commit.tree_id());
+        }
+    }
+    let first = history.lab.first().context("the fork has no commit of its own")?;
+    Ok(repo.find_commit(*first)?.tree_id())
+}
+
+/// A tree of nothing but this repository's files, without the settings.
+fn ours_alone(session: &Session, tree: Oid) -> Result<Oid> {
+    let found = session.repo.find_tree(tree)?;
+    let mut changes = Vec::new();
+    for path in OURS.iter().filter(|path| **path != SETTINGS) {
+        let Some(entry) = found.get_name(path) else { continue };
+        let mode = match entry.filemode() {
+            0o040_000 => FileMode::Tree,
+            0o100_755 => FileMode::BlobExecutable,
+            _ => FileMode::Blob,
+        };
+        changes.push(((*path).to_owned(), Some((mode, entry.id()))));
+    }
+    let empty = session.empty_tree()?;
+    session.tree_with(&session.repo.find_tree(empty)?, &changes)
+}
+
+fn remote(fx: &Effects, root: &Utf8Path) -> Result<String> {
+    for remote in ["workflow", "origin"] {
+        let found = fx.read(Run::from(fx.git(root).args(["config", "--get", &format!("remote.{remote}.url")])).any_status())?;
+        if !found.stdout.is_empty() {
+            return Ok(found.text());
+        }
+    }
+    fail!(Input, "this repository has no remote `workflow` or `origin`"; "`--from URL` or `--from DIR` says where the newer version is")
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The merge driver for plain git: merging by meaning in a `git rebase`, `merge` or `cherry-pick` by hand.
+//!
+//! Its program is a copy of this one in the git directory, since the work tree may hold the vendor's files
+//! alone while it is needed. It is set up in the repository's own configuration and attributes.
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use git2::Repository;
+use xshell::cmd;
+
+use super::merge::{by_meaning, Texts};
+use super::tree;
+use crate::effects::{Effects, Run};
+
+/// The driver's name in configuration and attributes.
+const NAME: &str = "kernel-fork";
+const FILES: [&str; 4] = ["changelog", "config/annotations*", "control*", "control.d/*.stub"];
+
+/// Sets the driver up.
+///
+/// # Errors
+/// The git directory cannot be written.
+pub fn set(fx: &Effects, repo: &Repository) -> Result<()> {
+    let common = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?;
+    let common = common.canonicalize_utf8()?;
+    let program = common.join("kernel-fork-driver");
+    let own = Utf8PathBuf::try_from(std::env::current_exe()?)?;
+    // A link where that is possible: cargo makes a new file, and never writes into the old one.
+    let new = common.join("kernel-fork-driver.new");
+    let link = fx.change(&new, Run::from(cmd!(fx.sh, "cp --force --link {own} {new}")).any_status())?;
+    if link == crate::effects::Did::Done && !new.is_file() {
+        fx.change(&new, cmd!(fx.sh, "cp --force {own} {new}"))?;
+    }
+    fx.rename(&new, &program)?;
+    let quoted = format!("'{}'", program.as_str().replace('\'', r"'\''"));
+    for (key, value) in [("name", "merge by meaning"), ("driver", &format!("{quoted} merge-driver %O %A %B %P"))] {
+        fx.change(&common, fx.git(&common).args(["config", &format!("merge.{NAME}.{key}"), value]))?;
+    }
+    let file = common.join("info/attributes");
+    let mut text = std::fs::read_to_string(&file).unwrap_or_default();
+    let missing: Vec<String> = FILES.iter().flat_map(|name| ["debian", "debian.*"].map(|top| format!("/{top}/{name} merge={NAME}\n"))).collect();
+    for line in missing {
+        if !text.contains(&line) {
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(&line);
+        }
+    }
+    fx.create_dir(common.join("info"))?;
+    fx.write(file, text)?;
+    Ok(())
+}
+
+/// What git calls the driver with: three files, of which `ours` takes the result, and the path in the tree.
+///
+/// # Errors
+/// A conflict: then `ours` has the marks.
+pub fn merge(fx: &Effects, base: &Utf8Path, ours: &Utf8Path, theirs: &Utf8Path, path: &str) -> Result<()> {
+    // libgit2 is not ready for anything before a repository is open.
+    let repo = Repository::discover(".").context("this is no git repository")?;
+    let read = |file: &Utf8Path| std::fs::read(file).with_context(|| format!("cannot read {file}"));
+    let (before, now, after) = (read(base)?, read(ours)?, read(theirs)?);
+    let texts = Texts { base: &before, ours: &now, theirs: &after };
+    let merged = match tree::lines(&texts)? {
+        Some(merged) => Some(merged),
+        None => {
+            let head = repo.head()?.peel_to_tree()?.id();
+            by_meaning(&repo, path, &texts, [head, head, head])
+        }
+    };
+    if let Some(merged) = merged {
+        fx.write(ours, merged)?;
+        return Ok(());
+    }
+    let marks = cmd!(fx.sh, "git merge-file -L ours -L base -L theirs {ours} {base} {theirs}");
+    fx.change(ours, Run::from(marks).any_status())?;
+    fail!(Check, "{path} cannot be merged by what it means: both sides changed the same")
+}
