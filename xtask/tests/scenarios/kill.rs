@@ -103,7 +103,8 @@ fn ungraft(step: usize) -> usize {
     killed(step, &["graft-history", "--undo"], make, |lab, whole| {
         let count = lab.git("kernel", &["rev-list", "--count", "HEAD"]);
         assert!(count == "4" || (!whole && count == "5"), "{count}");
-        assert!(!whole || !lab.git("kernel", &["config", "--list", "--local"]).contains("fork"));
+        let config = lab.git("kernel", &["config", "--list", "--local"]);
+        assert!(!whole || !(config.contains("fork-history") || config.contains("vendorroot")), "{config}");
     })
 }
 
