@@ -12,6 +12,7 @@ pub mod fork;
 pub mod flavour;
 pub mod formats;
 pub mod machine;
+pub mod packages;
 pub mod settings;
 pub mod ui;
 pub mod workspace;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
+use super::audit;
 use crate::arch::{self, Arch};
 use crate::build::archive::Archive;
 use crate::build::chroot::Recipe;
@@ -23,6 +24,8 @@ use crate::formats::config::Config;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
 use crate::machine;
+use crate::packages::audit::Expected;
+use crate::packages::release::Release;
 use crate::ui::bytes;
 use crate::workspace::{fragment_path, vars_path, Workspace};
 
@@ -174,7 +177,8 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         return Ok(plan.out);
     }
     step.done("");
-    complete(&plan, fresh.path())?;
+    let expected = expected(&plan, &repo, tree)?;
+    audit::built(fx, fresh.path(), &expected).map_err(|e| keep_refused(fx, &plan.out, fresh.path(), e))?;
 
     let metadata = Metadata {
         inputs,
@@ -205,6 +209,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     fx.write(fresh.join(metadata::FILE), metadata::text(&metadata)?)?;
     fx.replace_dir(fresh.path(), &plan.out)?;
     fx.remove(failed_log(&plan.out))?;
+    fx.remove(refused(&plan.out))?;
     report(fx, &plan.out)?;
     Ok(plan.out)
 }
@@ -298,26 +303,28 @@ fn keep_log(fx: &Effects, out: &Utf8Path, log: &Utf8Path, error: anyhow::Error) 
     }
 }
 
-/// A build is done when its set can be installed: image, modules, headers and the headers they share.
-fn complete(plan: &Plan, dir: &Utf8Path) -> Result<()> {
-    let abi = plan.version.abi()?.uname();
-    let debs = sbuild::packages(dir)?;
-    let has = |start: &str| debs.iter().any(|d| d.file_name().is_some_and(|n| n.starts_with(&format!("{start}_"))));
-    let kernel = format!("{abi}-{}", plan.flavour);
-    let mut missing = Vec::new();
-    if !has(&format!("linux-image-unsigned-{kernel}")) && !has(&format!("linux-image-{kernel}")) {
-        missing.push(format!("linux-image-unsigned-{kernel}"));
+fn refused(out: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{out}.refused"))
+}
+
+/// Packages that fail the audit took as long to build as good ones: they stay to be looked at, under a name
+/// that nobody installs from.
+fn keep_refused(fx: &Effects, out: &Utf8Path, fresh: &Utf8Path, error: anyhow::Error) -> anyhow::Error {
+    let kept = refused(out);
+    match fx.replace_dir(fresh, &kept) {
+        Ok(_) => error.context(format!("the build ended well and its packages did not pass; they are in {kept}")),
+        Err(_) => error,
     }
-    let common = debs.iter().any(|d| d.file_name().is_some_and(|n| n.contains(&format!("headers-{abi}_"))));
-    if !common {
-        missing.push(format!("linux-headers-{abi}"));
-    }
-    missing
-        .extend(["modules", "headers", "buildinfo"].iter().map(|p| format!("linux-{p}-{kernel}")).filter(|p| !has(p)));
-    if !missing.is_empty() {
-        fail!(Build, "the build ended well and made no {}", missing.join(", "); "the log is {dir}/build.log");
-    }
-    Ok(())
+}
+
+/// What the audit is to find: a set that is not this is not built.
+fn expected(plan: &Plan, repo: &git2::Repository, tree: git2::Oid) -> Result<Expected> {
+    let fragment = Config::parse(&packaging::required(repo, tree, &fragment_path(&plan.flavour))?)?;
+    Ok(Expected {
+        release: Some(Release { abi: plan.version.abi()?.uname(), flavour: plan.flavour.clone() }),
+        architecture: Some(plan.host.debian.to_owned()),
+        fragments: BTreeMap::from([(plan.flavour.clone(), fragment)]),
+    })
 }
 
 fn tools(fx: &Effects, plan: &Plan) -> Result<BTreeMap<String, String>> {

@@ -2,9 +2,11 @@
 //! One file per subcommand: its arguments, its steps in order, its report.
 
 mod adopt;
+pub mod audit;
 pub mod build;
 mod chroot;
 mod ci;
+mod compare;
 mod flavour;
 mod fork;
 mod graft_history;
@@ -38,9 +40,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Adopt(adopt::Args),
+    Audit(audit::Args),
     Build(build::Args),
     Chroot(chroot::Args),
     Ci(ci::Args),
+    Compare(compare::Args),
     Flavour(flavour::Args),
     Fork(fork::Args),
     GraftHistory(graft_history::Args),
@@ -60,9 +64,11 @@ impl Command {
     pub fn run(self, fx: &Effects) -> Result<()> {
         match self {
             Command::Adopt(args) => adopt::run(fx, args),
+            Command::Audit(args) => audit::run(fx, args),
             Command::Build(args) => build::run(fx, args),
             Command::Chroot(args) => chroot::run(fx, args),
             Command::Ci(args) => ci::run(fx, args),
+            Command::Compare(args) => compare::run(fx, args),
             Command::Flavour(args) => flavour::run(fx, args),
             Command::Fork(args) => fork::run(fx, args),
             Command::GraftHistory(args) => graft_history::run(fx, args),

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A file's content without what differs between two builds of the same source: signatures, build ids,
+//! times, and banners that name the compiler, the machine or the day.
+//!
+//! `compare` takes the digest of it. Where nothing of that kind is known of a file its bytes are what
+//! counts; it must never leave out a byte that a program or a person would miss.
+
+use super::deb::Packing;
+use super::elf;
+
+/// What a packed file may unpack to: the image of a distribution's kernel is half of it.
+const MOST: u64 = 96 << 20;
+/// Sections that hold an id or a banner and nothing else.
+const BANNERS: &[&str] = &[".note.gnu.build-id", ".comment", ".gnu_debuglink", ".shstrtab"];
+/// What stands before the 20 bytes of a build id: lengths of name and id, the type, the name.
+const BUILD_ID: &[u8] = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0";
+/// Lines of configurations and generated headers that name the compiler or the day.
+const LINES: &[&str] =
+    &["CC_VERSION_TEXT", "# Compiler:", "LINUX_COMPILER", "UTS_VERSION", "LINUX_COMPILE_BY", "LINUX_COMPILE_HOST"];
+
+/// Does [`content`] have to see the whole file, for its name or its first bytes?
+pub fn concerns(path: &str, head: &[u8]) -> bool {
+    named(path) != Named::Other || Packing::of_bytes(head) != Packing::None || elf::machine(head).is_some()
+}
+
+/// The content that counts.
+pub fn content(path: &str, bytes: &[u8]) -> Vec<u8> {
+    if let Some(sections) = elf::machine(bytes).and_then(|_| elf::sections(bytes).ok()) {
+        let mut out = Vec::new();
+        for section in sections.iter().filter(|s| !BANNERS.contains(&s.name)) {
+            out.extend(format!("{} {}\n", section.name, section.data.len()).bytes());
+            out.extend(banners(section.data));
+        }
+        return out;
+    }
+    let packing = Packing::of_bytes(bytes);
+    if packing != Packing::None {
+        if let Some(unpacked) = packing.unpack(elf::without_signature(bytes), MOST) {
+            // Once: what is packed twice is compared as it is.
+            return if Packing::of_bytes(&unpacked) == Packing::None { content(path, &unpacked) } else { unpacked };
+        }
+    }
+    match named(path) {
+        Named::Compiler => Vec::new(),
+        Named::Lines => without_lines(bytes),
+        Named::SystemMap => without_addresses(bytes),
+        Named::Image => banners(bytes),
+        Named::Other => bytes.to_vec(),
+    }
+}
+
+/// The code sections of an ELF file; `None` where there are none.
+pub fn code(bytes: &[u8]) -> Option<Vec<u8>> {
+    elf::machine(bytes)?;
+    let sections = elf::sections(bytes).ok()?;
+    let code: Vec<u8> = sections.iter().filter(|s| s.code).flat_map(|s| s.data.iter().copied()).collect();
+    (!code.is_empty()).then_some(code)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Named {
+    Image,
+    SystemMap,
+    Lines,
+    Compiler,
+    Other,
+}
+
+fn named(path: &str) -> Named {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match name {
+        n if n.starts_with("vmlinu") => Named::Image,
+        n if n.starts_with("System.map-") => Named::SystemMap,
+        ".config" | "config" | "auto.conf" | "autoconf.h" | "compile.h" | "utsversion.h" => Named::Lines,
+        n if n.starts_with("config-") => Named::Lines,
+        "compiler" if path.contains("usr/lib/linux/") => Named::Compiler,
+        _ => Named::Other,
+    }
+}
+
+fn without_lines(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let kept = text.split_inclusive('\n').filter(|l| !LINES.iter().any(|word| l.contains(word)));
+    kept.collect::<String>().into_bytes()
+}
+
+/// A banner of another length moves what stands behind it.
+fn without_addresses(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let rest = text.split_inclusive('\n').map(|l| l.split_once(' ').map_or(l, |(_, rest)| rest));
+    rest.collect::<String>().into_bytes()
+}
+
+/// Takes out build ids, and of the kernel's banners what follows the release.
+fn banners(bytes: &[u8]) -> Vec<u8> {
+    let mut cuts = Vec::new();
+    for at in find(bytes, BUILD_ID) {
+        let from = at + BUILD_ID.len();
+        cuts.push((from, (from + 20).min(bytes.len())));
+    }
+    for at in find(bytes, b"Linux version ") {
+        // The release is the third word and counts.
+        let from = bytes[at + 14..].iter().position(|b| *b == b' ').map_or(bytes.len(), |n| at + 14 + n);
+        let length = bytes[from..].iter().take(1024).position(|b| matches!(b, b'\n' | 0)).unwrap_or(0);
+        cuts.push((from, from + length));
+        cuts.extend(padding(bytes, from + length));
+    }
+    for at in find(bytes, b" SMP ") {
+        // `#200.220 SMP Sat Nov 2 15:24:11 UTC 2024`, alone in its array.
+        let start = bytes[..at].iter().rev().take(40).position(|b| *b == b'#').map(|n| at - n - 1);
+        let length = bytes[at..].iter().take(65).position(|b| matches!(b, b'\n' | 0));
+        if let (Some(start), Some(length)) = (start, length) {
+            cuts.push((start, at + length));
+        }
+    }
+    cuts.sort_unstable();
+    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    for (from, to) in cuts.into_iter().filter(|(from, to)| from < to) {
+        out.extend(&bytes[at..from.max(at)]);
+        at = at.max(to);
+    }
+    out.extend(&bytes[at..]);
+    out
+}
+
+/// The alignment behind the strings that a banner is one of: a banner of another length leaves another.
+/// Whatever else it moves is seen in the code that points there.
+fn padding(bytes: &[u8], banner_end: usize) -> Option<(usize, usize)> {
+    let text = |b: u8| matches!(b, b' '..=b'~' | b'\n' | b'\t' | 0);
+    let strings = bytes[banner_end..].iter().take_while(|b| text(**b)).count();
+    let run = bytes[banner_end..banner_end + strings].windows(2).position(|two| two == [0, 0])?;
+    let from = banner_end + run + 1;
+    Some((from, from + bytes[from..].iter().take_while(|b| **b == 0).take(7).count()))
+}
+
+fn find<'a>(bytes: &'a [u8], what: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let first = what[0];
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let Some(n) = bytes[at..].iter().position(|b| *b == first) {
+            let here = at + n;
+            at = here + 1;
+            if bytes[here..].starts_with(what) {
+                return Some(here);
+            }
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{content, find};
+
+    #[test]
+    fn banners_and_ids() {
+        let a = b"\x01Linux version 5.4.0-200-slim (a@b) (gcc 12) #1 SMP Mon\n\0code\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0aaaaaaaaaaaaaaaaaaaaend";
+        let b = b"\x01Linux version 5.4.0-200-slim (c@d) (gcc 12) #2 SMP Tue\n\0code\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0bbbbbbbbbbbbbbbbbbbbend";
+        assert_eq!(content("boot/vmlinuz-5.4.0-200-slim", a), content("boot/vmlinuz-5.4.0-200-slim", b));
+        assert_ne!(content("usr/share/x", a), content("usr/share/x", b));
+        // A longer one, with what aligns the numbers behind it.
+        let c = b"Linux version 5.4.0-1-x (a@b) (gcc) #1\n\0printk\0\0\0\0\x30\0\x08\0\0";
+        let d = b"Linux version 5.4.0-1-x (a@b) (x-gcc) #1\n\0printk\0\x30\0\x08\0\0";
+        assert_eq!(content("boot/vmlinuz-1", c), content("boot/vmlinuz-1", d));
+        let release = String::from_utf8_lossy(b).replace("200-slim", "201-slim");
+        assert_ne!(content("boot/vmlinuz-1", b), content("boot/vmlinuz-1", release.as_bytes()));
+    }
+
+    #[test]
+    fn texts() {
+        let table: &[(&str, &str, &str, bool)] = &[
+            (
+                "boot/config-1",
+                "CONFIG_CC_VERSION_TEXT=\"a\"\nCONFIG_A=y\n",
+                "CONFIG_CC_VERSION_TEXT=\"b\"\nCONFIG_A=y\n",
+                true,
+            ),
+            ("boot/config-1", "CONFIG_A=y\n", "CONFIG_A=m\n", false),
+            ("boot/System.map-1", "0001 T a\n0002 T b\n", "0001 T a\n0004 T b\n", true),
+            ("boot/System.map-1", "0001 T a\n", "0001 T b\n", false),
+            ("usr/lib/linux/1/compiler", "gcc", "aarch64-linux-gnu-gcc", true),
+            ("usr/lib/compiler", "gcc", "clang", false),
+        ];
+        for (path, a, b, same) in table {
+            assert_eq!(content(path, a.as_bytes()) == content(path, b.as_bytes()), *same, "{path} {a} {b}");
+        }
+    }
+
+    #[test]
+    fn found() {
+        assert_eq!(find(b"aabaab", b"ab").collect::<Vec<_>>(), [1, 4]);
+        assert_eq!(find(b"", b"ab").count(), 0);
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What is kept of a file's content while its package goes by.
+//!
+//! `set` calls it once a file. It must never keep a file that is larger than its limits.
+
+use std::io::Read;
+
+use sha2::{Digest, Sha256};
+
+use super::set::Purpose;
+use crate::formats::deb::{DebError, Entry, Packing};
+use crate::formats::elf::{self, Module};
+use crate::formats::neutral;
+
+/// A file that is looked into: modules, programs, images. A kernel's debugging symbols are larger, and
+/// only their first bytes count.
+const LARGEST: u64 = 96 << 20;
+/// A text that is kept; generic's Module.symvers has 2 MB.
+const LARGEST_TEXT: u64 = 16 << 20;
+/// Enough to tell what a file is.
+const HEAD: usize = 64;
+
+/// A SHA-256.
+pub type Sum = [u8; 32];
+
+/// What is known of a file's content.
+#[derive(Debug, Default)]
+pub struct Content {
+    /// `e_machine`, where it is an ELF file, a packed module's too.
+    pub machine: Option<u16>,
+    /// Where it is a kernel module: what it says, or why it cannot be read.
+    pub module: Option<Result<Module, String>>,
+    /// Configurations and symbol tables.
+    pub text: Option<String>,
+    /// Its digests, where they were asked for.
+    pub sums: Option<Sums>,
+}
+
+/// Digests of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sums {
+    pub whole: Sum,
+    /// Without signatures, build ids, times and banners.
+    pub neutral: Sum,
+    /// Of the code sections.
+    pub code: Option<Sum>,
+}
+
+/// Reads the content of `entry`.
+///
+/// # Errors
+/// The package ends or breaks in it.
+pub fn read(entry: &Entry, reader: &mut dyn Read, purpose: Purpose) -> Result<Content, DebError> {
+    let broken = |e| DebError::from_io(e, "data.tar");
+    let mut bytes = Vec::new();
+    reader.take(HEAD as u64).read_to_end(&mut bytes).map_err(broken)?;
+    let text = is_text(&entry.path) && entry.size <= LARGEST_TEXT;
+    let module = is_module(&entry.path) && entry.size <= LARGEST;
+    let whole = purpose == Purpose::Compare && neutral::concerns(&entry.path, &bytes) && entry.size <= LARGEST;
+    let mut content = Content { machine: elf::machine(&bytes), ..Content::default() };
+    if !(text || module || whole) {
+        if purpose == Purpose::Compare {
+            let mut hash = Sha256::new_with_prefix(&bytes);
+            std::io::copy(reader, &mut hash).map_err(broken)?;
+            let whole: Sum = hash.finalize().into();
+            content.sums = Some(Sums { whole, neutral: whole, code: None });
+        }
+        return Ok(content);
+    }
+    reader.take(LARGEST).read_to_end(&mut bytes).map_err(broken)?;
+    if purpose == Purpose::Compare {
+        let code = neutral::code(&bytes).map(|c| Sha256::digest(c).into());
+        let neutral = Sha256::digest(neutral::content(&entry.path, &bytes)).into();
+        content.sums = Some(Sums { whole: Sha256::digest(&bytes).into(), neutral, code });
+    }
+    if module {
+        let unpacked = match Packing::of_name(&entry.path) {
+            Packing::None => Some(bytes),
+            packing => packing.unpack(&bytes, LARGEST),
+        };
+        let unpacked = unpacked.ok_or_else(|| "it cannot be unpacked".to_owned());
+        content.machine = unpacked.as_ref().ok().and_then(|b| elf::machine(b));
+        content.module = Some(unpacked.and_then(|b| elf::module(&b).map_err(|e| e.to_string())));
+    } else if text {
+        content.text = Some(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    Ok(content)
+}
+
+fn is_module(path: &str) -> bool {
+    let name = path.strip_suffix(".xz").or(path.strip_suffix(".zst")).or(path.strip_suffix(".gz")).unwrap_or(path);
+    name.ends_with(".ko")
+}
+
+fn is_text(path: &str) -> bool {
+    path.starts_with("boot/config-")
+        || (path.starts_with("usr/src/") && (path.ends_with("/.config") || path.ends_with("/Module.symvers")))
+        || (path.starts_with("usr/lib/linux/") && path.ends_with("/config"))
+}

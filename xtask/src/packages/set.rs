@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A package set as a value: a directory or a list of `.deb` files, read as streams.
+//!
+//! Of each file only what is asked of it later is kept: metadata, digests, the machine of an ELF file, what
+//! a module needs, and the text of configurations and symbol tables. It must never unpack to disk.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::content::{self, Content};
+use crate::formats::control::{Paragraph, Relations};
+use crate::formats::deb::{self, ControlFile, DebError, Entry, Kind};
+
+/// The packages, and the files that are none.
+#[derive(Debug, Default)]
+pub struct Set {
+    /// In the order of their names.
+    pub packages: Vec<Package>,
+    /// Names of files with what is wrong with them.
+    pub broken: Vec<(String, DebError)>,
+}
+
+/// One package.
+#[derive(Debug)]
+pub struct Package {
+    /// The file's name.
+    pub file: String,
+    pub name: String,
+    pub version: String,
+    /// Debian's name, or `all`.
+    pub architecture: String,
+    pub fields: Paragraph,
+    /// The control area without `control`.
+    pub scripts: BTreeMap<String, ControlFile>,
+    /// By path, without a `/` before it.
+    pub files: BTreeMap<String, (Entry, Content)>,
+}
+
+/// What a set is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Audit,
+    /// Digests of all content are taken too.
+    Compare,
+}
+
+impl Set {
+    /// Reads packages: of a directory all, else the files that are named.
+    ///
+    /// # Errors
+    /// A path is not there or there is no package at all. What is wrong *in* a package is no error here.
+    pub fn read(paths: &[Utf8PathBuf], purpose: Purpose, progress: &dyn Fn(&str)) -> Result<Self> {
+        let mut files = Vec::new();
+        for path in paths {
+            if path.is_dir() {
+                let found = crate::build::sbuild::packages(path).with_context(|| format!("cannot read {path}"))?;
+                if found.is_empty() {
+                    fail!(Input, "there is no package in {path}"; "`cargo xtask build` says where it puts them");
+                }
+                files.extend(found);
+            } else if path.is_file() {
+                files.push(path.clone());
+            } else {
+                fail!(Input, "there is no {path}"; "name a directory of packages, or .deb files");
+            }
+        }
+        let mut set = Set::default();
+        for path in files {
+            let name = path.file_name().unwrap_or_default().to_owned();
+            progress(&name);
+            let file = File::open(&path).with_context(|| format!("cannot read {path}"))?;
+            match Package::read(&path, file, purpose) {
+                Ok(package) => set.packages.push(package),
+                Err(e) => set.broken.push((name, e)),
+            }
+        }
+        set.packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+        Ok(set)
+    }
+
+    /// The package of that name.
+    pub fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|p| p.name == name)
+    }
+
+    /// Is a package of that name in the set, or one that provides it?
+    pub fn has(&self, name: &str) -> bool {
+        self.packages.iter().any(|p| p.name == name || p.provides(name))
+    }
+
+    /// Every file of every package.
+    pub fn files(&self) -> impl Iterator<Item = (&Package, &Entry, &Content)> {
+        self.packages.iter().flat_map(|p| p.files.values().map(move |(entry, content)| (p, entry, content)))
+    }
+
+    /// The architecture that is not `all`; the first, where there are several.
+    pub fn architecture(&self) -> Option<&str> {
+        self.packages.iter().map(|p| p.architecture.as_str()).find(|a| *a != "all")
+    }
+}
+
+impl Package {
+    fn read(path: &Utf8Path, file: File, purpose: Purpose) -> Result<Self, DebError> {
+        let size = file.metadata().map_or(0, |m| m.len());
+        let mut files = BTreeMap::new();
+        let area = deb::read(BufReader::with_capacity(1 << 16, file), size, &mut |entry, reader| {
+            let content = match entry.kind {
+                Kind::File => content::read(&entry, reader, purpose)?,
+                _ => Content::default(),
+            };
+            files.insert(entry.path.clone(), (entry, content));
+            Ok(())
+        })?;
+        let field = |name| area.fields.get(name).unwrap_or_default();
+        Ok(Package {
+            file: path.file_name().unwrap_or_default().to_owned(),
+            name: field("Package"),
+            version: field("Version"),
+            architecture: field("Architecture"),
+            scripts: area.files,
+            files,
+            fields: area.fields,
+        })
+    }
+
+    /// The source package and its version.
+    pub fn source(&self) -> (String, String) {
+        let source = self.fields.get("Source").unwrap_or_else(|| self.name.clone());
+        match source.split_once(" (") {
+            Some((name, version)) => (name.to_owned(), version.trim_end_matches(')').to_owned()),
+            None => (source, self.version.clone()),
+        }
+    }
+
+    /// The relations of a field; empty where there are none that can be read.
+    pub fn relations(&self, field: &str) -> Relations {
+        let text = self.fields.get(field).unwrap_or_default();
+        Relations::parse(&text).unwrap_or_default()
+    }
+
+    fn provides(&self, name: &str) -> bool {
+        self.relations("Provides").iter().any(|a| a.name == name)
+    }
+}

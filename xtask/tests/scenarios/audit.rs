@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask audit` and `compare`, on packages that dpkg-deb makes of a few files. What each check finds
+//! is the unit tests' matter.
+
+use crate::lab::Lab;
+
+const REL: &str = "6.1.42-1-slim";
+
+/// A set without modules in the directory `name`; its image holds `kernel`.
+fn set(lab: &Lab, name: &str, kernel: &str) -> String {
+    let config = lab.text("kernel/kernel/configs/slim.config");
+    let packages = [
+        (format!("linux-image-unsigned-{REL}"), format!("boot/vmlinuz-{REL}"), kernel),
+        (format!("linux-modules-{REL}"), format!("boot/config-{REL}"), &config),
+        (format!("linux-headers-{REL}"), format!("usr/src/linux-headers-{REL}/.config"), &config),
+        ("linux-headers-6.1.42-1".to_owned(), "usr/src/linux-headers-6.1.42-1/Makefile".to_owned(), "all:\n"),
+        (format!("linux-buildinfo-{REL}"), format!("usr/lib/linux/{REL}/config"), &config),
+    ];
+    std::fs::create_dir_all(lab.path(name)).unwrap();
+    for (package, path, content) in packages {
+        let stage = format!("stage-{name}/{package}");
+        let fields =
+            "Source: linux\nVersion: 6.1.42-1.1+lab\nArchitecture: arm64\nMaintainer: a <a@b>\nDescription: x\n";
+        lab.write(&format!("{stage}/DEBIAN/control"), &format!("Package: {package}\n{fields}"));
+        lab.write(&format!("{stage}/{path}"), content);
+        lab.run("chmod", &["-R", "u=rwX,go=rX", &stage]).ok();
+        lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, name]).ok();
+    }
+    lab.path(name).display().to_string()
+}
+
+#[test]
+fn audit() {
+    let lab = Lab::without_cache();
+    let good = set(&lab, "good", "a kernel");
+    let before = lab.snapshot();
+    let outcome = lab.xtask(&["audit", &good]).ok();
+    assert!(
+        outcome.stdout.is_empty() && outcome.stderr.contains("nothing is wrong with these 5 packages"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(lab.xtask(&["audit", "--json", &good]).ok().stdout, "[]\n");
+    assert!(lab.snapshot() == before, "an audit changed something");
+
+    let common = lab.path("good/linux-headers-6.1.42-1_6.1.42-1.1+lab_arm64.deb");
+    std::fs::remove_file(&common).unwrap();
+    let outcome = lab.xtask(&["audit", &good]).fails(1, &["1 thing is wrong with these packages"]);
+    let words: Vec<&str> = outcome.stdout.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(words.join(" "), "error complete the set linux-headers-6.1.42-1 is missing");
+    let json = lab.xtask(&["audit", "--json", &good]).fails(1, &[]).stdout;
+    assert!(json.contains("\"severity\": \"error\"") && json.contains("\"check\": \"complete\""), "{json}");
+
+    std::fs::write(&common, "!<arch>\n").unwrap();
+    lab.xtask(&["audit", &good]).fails(1, &[]);
+    lab.xtask(&["audit", "nowhere"]).fails(3, &["there is no nowhere"]);
+    lab.xtask(&["audit"]).fails(3, &["there is no package set"]);
+}
+
+#[test]
+fn compare() {
+    let lab = Lab::without_cache();
+    let (a, b) = (set(&lab, "a", "Linux version 6.1 (me)\nx"), set(&lab, "b", "Linux version 6.1 (you)\nx"));
+    let c = set(&lab, "c", "Linux version 6.1 (me)\ny");
+    let outcome = lab.xtask(&["compare", &a, &b]).ok();
+    assert!(outcome.stdout.contains("equal in code") && !outcome.stdout.contains("different"), "{}", outcome.stdout);
+    let outcome = lab.xtask(&["compare", &a, &c]).fails(1, &["1 package is different"]);
+    assert!(outcome.stdout.contains("content (24 and 24 bytes)"), "{}", outcome.stdout);
+    let json = lab.xtask(&["compare", "--json", &a, &a]).ok().stdout;
+    assert!(json.contains("\"verdict\": \"identical\""), "{json}");
+}
