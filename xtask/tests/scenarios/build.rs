@@ -39,6 +39,7 @@ fn read(lab: &Lab, dir: &Path) -> Set {
         let fields: Vec<&str> = control.lines().filter(|l| !l.starts_with("Installed-Size")).collect();
         set.control.insert(name.clone(), fields.join("\n"));
         let to = lab.path("unpacked").join(&name);
+        std::fs::create_dir_all(&to).unwrap();
         lab.run("dpkg-deb", &["--extract", deb, to.to_str().unwrap()]).ok();
         let mut left = vec![to.clone()];
         while let Some(path) = left.pop() {
