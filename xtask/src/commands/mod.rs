@@ -3,6 +3,7 @@
 
 mod adopt;
 pub mod audit;
+mod annotations;
 pub mod build;
 mod chroot;
 mod ci;
@@ -41,6 +42,7 @@ pub struct Cli {
 pub enum Command {
     Adopt(adopt::Args),
     Audit(audit::Args),
+    Annotations(annotations::Args),
     Build(build::Args),
     Chroot(chroot::Args),
     Ci(ci::Args),
@@ -65,6 +67,7 @@ impl Command {
         match self {
             Command::Adopt(args) => adopt::run(fx, args),
             Command::Audit(args) => audit::run(fx, args),
+            Command::Annotations(args) => annotations::run(fx, args),
             Command::Build(args) => build::run(fx, args),
             Command::Chroot(args) => chroot::run(fx, args),
             Command::Ci(args) => ci::run(fx, args),

@@ -21,13 +21,7 @@ impl Packaging {
     /// `debian/debian.env` names no folder that one could use.
     pub fn of(repo: &Repository, tree: Oid) -> Result<Self> {
         let Some(env) = text(repo, tree, "debian/debian.env")? else { return Ok(Packaging::Bundled) };
-        let dir = env.lines().find_map(|l| l.trim().strip_prefix("DEBIAN=")).unwrap_or("").trim().to_owned();
-        let good = dir.strip_prefix("debian.").is_some_and(|d| {
-            !d.is_empty() && d.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)) && !d.contains("..")
-        });
-        if !good {
-            fail!(Input, "debian/debian.env names the packaging folder `{dir}`, which is none");
-        }
+        let dir = folder(&env)?;
         // Ours has the same layout, and configurations in place of annotations.
         if text(repo, tree, &format!("{dir}/config/annotations"))?.is_none() {
             return Ok(Packaging::Bundled);
@@ -42,6 +36,21 @@ impl Packaging {
             Packaging::Bundled => "debian.master",
         }
     }
+}
+
+/// The packaging folder that the text of `debian/debian.env` names.
+///
+/// # Errors
+/// It names no folder that one could use.
+pub fn folder(env: &str) -> Result<String> {
+    let dir = env.lines().find_map(|l| l.trim().strip_prefix("DEBIAN=")).unwrap_or("").trim().to_owned();
+    let good = dir.strip_prefix("debian.").is_some_and(|d| {
+        !d.is_empty() && d.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)) && !d.contains("..")
+    });
+    if !good {
+        fail!(Input, "debian/debian.env names the packaging folder `{dir}`, which is none");
+    }
+    Ok(dir)
 }
 
 /// The text of a file in a tree, if it is there.

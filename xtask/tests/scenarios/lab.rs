@@ -46,6 +46,12 @@ impl Outcome {
         self
     }
 
+    /// Panics unless the command did well and said these words on stderr.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        self.fails(0, words)
+    }
+
     /// Panics unless the command failed with this exit code and these words.
     #[track_caller]
     pub fn fails(self, code: i32, words: &[&str]) -> Self {

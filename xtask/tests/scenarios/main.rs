@@ -4,6 +4,7 @@
 
 mod adopt;
 mod audit;
+mod annotations;
 mod build;
 mod chroot;
 mod dry_run;

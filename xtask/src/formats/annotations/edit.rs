@@ -130,17 +130,22 @@ impl Annotations {
         let mut symbols: BTreeSet<String> = config.iter().map(|(symbol, _)| symbol.to_owned()).collect();
         let ours = self.table.iter().filter(|(_, entry)| keys.of(entry).is_some());
         symbols.extend(ours.map(|(symbol, _)| symbol.to_owned()));
-        self.take_in(symbols, config, arch, flavour)
+        let own = keys.own.clone();
+        self.take_in(symbols, config, arch, flavour, own)
     }
 
     /// Takes in the symbols that a `.config` or a fragment mentions, and leaves the others as
-    /// they are. The symbols whose note is stale now.
+    /// they are. Without a flavour, the architecture's own values are set. The symbols whose note
+    /// is stale now.
     ///
     /// # Errors
     /// A flavour that the header does not name, a value that the format cannot hold.
-    pub fn update(&mut self, config: &Config, arch: &str, flavour: &str) -> Result<Vec<String>, FormatError> {
+    pub fn update(&mut self, config: &Config, arch: &str, flavour: Option<&str>) -> Result<Vec<String>, FormatError> {
         let symbols = config.iter().map(|(symbol, _)| symbol.to_owned()).collect();
-        self.take_in(symbols, config, arch, flavour)
+        let own = flavour.map_or_else(|| arch.to_owned(), |flavour| format!("{arch}-{flavour}"));
+        // Whether a note is stale is then told by the flavour that the Python tool takes (annotations.py of
+        // 5.4.0-200.220, line 310).
+        self.take_in(symbols, config, arch, flavour.unwrap_or("generic"), own)
     }
 
     fn take_in(
@@ -149,6 +154,7 @@ impl Annotations {
         config: &Config,
         arch: &str,
         flavour: &str,
+        own: String,
     ) -> Result<Vec<String>, FormatError> {
         let mut changes = Vec::new();
         let keys = self.keys(arch, flavour)?;
@@ -159,7 +165,6 @@ impl Annotations {
             let stale = changed && entry.is_some_and(|entry| entry.note.is_some());
             changes.push((symbol.to_owned(), value.to_owned(), stale));
         }
-        let own = keys.own;
         let mut stale_notes = Vec::new();
         for (symbol, value, stale) in changes {
             let entry = self.table.entry(&symbol);
@@ -266,7 +271,7 @@ mod tests {
     fn configurations_taken_in() {
         let config = Config::parse_lenient("CONFIG_A=y\nCONFIG_NEW=m\nCONFIG_GCC_VERSION=1\n");
         let mut annotations = read();
-        assert_eq!(annotations.update(&config, "arm64", "aws").unwrap(), ["A"]);
+        assert_eq!(annotations.update(&config, "arm64", Some("aws")).unwrap(), ["A"]);
         assert_eq!(annotations.note("A"), Some("TODO: update note"));
         assert_eq!(
             annotations.export("arm64", "aws").unwrap().to_text(),
@@ -278,8 +283,11 @@ mod tests {
             annotations.export("arm64", "aws").unwrap().to_text(),
             "CONFIG_A=y\nCONFIG_GCC_VERSION=90400\nCONFIG_NEW=m\n"
         );
-        assert!(annotations.update(&config, "arm64", "none").is_err());
+        assert!(annotations.update(&config, "arm64", Some("none")).is_err());
+        let mut annotations = read();
+        annotations.update(&Config::parse_lenient("CONFIG_B=6\n"), "arm64", None).unwrap();
+        assert_eq!(annotations.lookup("B", "arm64", "generic"), Ok(Some("6")));
         let odd = Config::parse_lenient("CONFIG_A=\"it's\"\n");
-        assert!(annotations.update(&odd, "arm64", "aws").is_err());
+        assert!(annotations.update(&odd, "arm64", Some("aws")).is_err());
     }
 }

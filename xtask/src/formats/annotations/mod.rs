@@ -13,6 +13,7 @@ mod literal;
 mod lookup;
 mod merge;
 mod parse;
+mod query;
 mod save;
 mod table;
 

@@ -126,10 +126,11 @@ impl Annotations {
 impl Reader<'_> {
     /// Takes in one line. `includes` is there for lines of the file at the top.
     fn line(&mut self, raw: &str, includes: Option<&mut Vec<String>>) -> Result<Kind, FormatError> {
-        let bad = |message: &str| FormatError::at(0, 0, raw, message);
+        let bad = |byte: usize, message: &str| FormatError::at(0, column(raw, byte), raw, message);
         // Python ends a line at every control character of that kind; no file has one.
-        if raw.chars().any(|c| (c.is_control() && c != '\t') || matches!(c, '\u{2028}' | '\u{2029}')) {
-            return Err(bad("a control character"));
+        let odd = |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{2028}' | '\u{2029}');
+        if let Some(at) = raw.find(odd) {
+            return Err(bad(at, "a control character"));
         }
         let line = raw.split([' ', '\t']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         let line = line.trim();
@@ -153,10 +154,13 @@ impl Reader<'_> {
         let note = field(line, " note<");
         let symbol = name.strip_prefix("CONFIG_").filter(|symbol| check_symbol(symbol).is_ok());
         let (Some(symbol), true) = (symbol, policy.is_some() || note.is_some()) else {
-            return Err(bad("neither a symbol with policy<…> or note<…>, nor a comment, nor an include"));
+            let start = raw.len() - raw.trim_start().len();
+            return Err(bad(start, "neither a symbol with policy<…> or note<…>, nor a comment, nor an include"));
         };
-        let pairs = policy.map(read_dict).transpose().map_err(bad)?;
-        self.merge(symbol, pairs.as_ref(), note, includes.is_none()).map_err(bad)?;
+        // Only the squeezed line is read; in the line as it stands the dict begins here.
+        let dict = raw.rfind("policy<").map_or(0, |at| at + "policy<".len());
+        let pairs = policy.map(read_dict).transpose().map_err(|message| bad(dict, message))?;
+        self.merge(symbol, pairs.as_ref(), note, includes.is_none()).map_err(|message| bad(dict, message))?;
         Ok(Kind::Symbol { name: symbol.to_owned(), policy: policy.is_some() })
     }
 
@@ -186,7 +190,8 @@ impl Reader<'_> {
 
     /// Reads another file, named by the line `raw`.
     fn include(&mut self, name: &str, raw: &str) -> Result<(), FormatError> {
-        let bad = |message: &str| FormatError::at(0, 0, raw, message);
+        let start = raw.rfind(name).unwrap_or(0);
+        let bad = |message: &str| FormatError::at(0, column(raw, start), raw, message);
         let path = join(self.folder, name).ok_or_else(|| bad("an include from outside of the tree"))?;
         if self.open.contains(&path) {
             return Err(bad("a file that includes itself"));
@@ -218,6 +223,11 @@ fn field<'a>(line: &'a str, start: &str) -> Option<&'a str> {
     let end = line.rfind('>')?;
     let at = line[..end].rfind(start)? + start.len();
     line[at..].split_once('>').map(|(inner, _)| inner)
+}
+
+/// The column, in characters from 1, of a place in a line.
+fn column(raw: &str, byte: usize) -> usize {
+    raw.get(..byte).map_or(0, |before| before.chars().count() + 1)
 }
 
 /// The path of `name` in `folder`, both in the tree; `None` where it would leave the tree.
@@ -290,17 +300,17 @@ mod tests {
     #[test]
     fn refused() {
         let table = [
-            ("oops", "line 4: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `oops`"),
-            ("A policy<{}>", "line 4: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `A policy<{}>`"),
-            ("CONFIG_A policy<{'a': 'b'}", "line 4: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `CONFIG_A policy<{'a': 'b'}`"),
-            ("\nCONFIG_A policy<{1: 2}>", "line 5: not a string in quotes: `CONFIG_A policy<{1: 2}>`"),
-            ("CONFIG_A note<\x07>", "line 4: a control character: `CONFIG_A note<\u{fffd}>`"),
-            ("include \"none\"", "line 4: no such file: `include \"none\"`"),
-            ("include \"/etc/passwd\"", "line 4: an include from outside of the tree: `include \"/etc/passwd\"`"),
-            ("include \"../../x\"", "line 4: an include from outside of the tree: `include \"../../x\"`"),
-            ("include \"annotations\"", "line 4: a file that includes itself: `include \"annotations\"`"),
-            ("include \"loop\"", "line 1: in a/loop: a file that includes itself: `include \"loop\"`"),
-            ("include \"twice\"", "line 3: in a/deep: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `oops`"),
+            ("oops", "line 4, column 1: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `oops`"),
+            ("A policy<{}>", "line 4, column 1: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `A policy<{}>`"),
+            ("CONFIG_A policy<{'a': 'b'}", "line 4, column 1: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `CONFIG_A policy<{'a': 'b'}`"),
+            ("\nCONFIG_A policy<{1: 2}>", "line 5, column 17: not a string in quotes: `CONFIG_A policy<{1: 2}>`"),
+            ("CONFIG_A note<\x07>", "line 4, column 15: a control character: `CONFIG_A note<\u{fffd}>`"),
+            ("include \"none\"", "line 4, column 10: no such file: `include \"none\"`"),
+            ("include \"/etc/passwd\"", "line 4, column 10: an include from outside of the tree: `include \"/etc/passwd\"`"),
+            ("include \"../../x\"", "line 4, column 10: an include from outside of the tree: `include \"../../x\"`"),
+            ("include \"annotations\"", "line 4, column 10: a file that includes itself: `include \"annotations\"`"),
+            ("include \"loop\"", "line 1, column 10: in a/loop: a file that includes itself: `include \"loop\"`"),
+            ("include \"twice\"", "line 3, column 1: in a/deep: neither a symbol with policy<…> or note<…>, nor a comment, nor an include: `oops`"),
         ];
         for (body, want) in table {
             assert_eq!(read(body).unwrap_err().to_string(), want);
