@@ -192,6 +192,21 @@ pub fn with_flavour(text: &str, name: &str, base: &str) -> Result<String> {
     Ok(document.to_string())
 }
 
+/// The text of a `Cargo.toml` without that flavour, and everything else as it was.
+///
+/// # Errors
+/// The text has no table of flavours.
+pub fn without_flavour(text: &str, name: &str) -> Result<String> {
+    let mut document: toml_edit::DocumentMut = text.parse().context("Cargo.toml cannot be read")?;
+    ["workspace", "metadata", "fork", "flavours"]
+        .iter()
+        .try_fold(document.as_item_mut(), |item, key| item.get_mut(key))
+        .and_then(toml_edit::Item::as_table_like_mut)
+        .context("Cargo.toml has no table of flavours")?
+        .remove(name);
+    Ok(document.to_string())
+}
+
 /// Names of flavours and suites end up in package names, paths and make variables.
 fn word(name: &str) -> Result<()> {
     let good = name.len() <= 40
@@ -242,5 +257,13 @@ mod tests {
         let tag = Settings::parse(REAL).unwrap().tag;
         let new = with(REAL, &[("tag", "Ubuntu-5.4.0-216.236")]).unwrap();
         assert_eq!(new.replace("Ubuntu-5.4.0-216.236", &tag), REAL);
+    }
+
+    #[test]
+    fn a_flavour_comes_and_goes_and_the_rest_stays() {
+        let new = with_flavour(REAL, "fast", "generic").unwrap();
+        assert!(new.contains("slim = { base = \"tiny\" }\nfast = { base = \"generic\" }\n\n#"), "{new}");
+        assert_eq!(Settings::parse(&new).unwrap().flavour("fast").unwrap().base, "generic");
+        assert_eq!(without_flavour(&new, "fast").unwrap(), REAL);
     }
 }

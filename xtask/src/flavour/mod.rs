@@ -3,6 +3,8 @@
 //! commit. The same inputs give the same bytes, whoever runs it, whenever, with whatever compiler.
 
 pub mod bundled;
+pub mod existing;
+pub mod from_config;
 pub mod generate;
 pub mod kconfig;
 pub mod packaging;

@@ -4,7 +4,7 @@
 use std::collections::btree_map::{BTreeMap, Entry};
 
 use anyhow::{Context, Result};
-use git2::Repository;
+use git2::{Oid, Repository};
 
 use super::kconfig::Kconfig;
 use super::packaging::{required, text};
@@ -64,6 +64,20 @@ pub(super) fn generate(
     Ok(Made { files, version, maintainer: settings.maintainer.clone() })
 }
 
+/// The annotations that stand at `path` in a tree, with what they include.
+///
+/// # Errors
+/// There are none, or of an older format.
+pub fn read(repo: &Repository, tree: Oid, path: &str) -> Result<Annotations> {
+    let include = |path: &str| -> Result<String, FormatError> {
+        text(repo, tree, path).ok().flatten().ok_or_else(|| FormatError::new(path, "the tree has no such file"))
+    };
+    Annotations::parse(&required(repo, tree, path)?, path, &include).map_err(|e| {
+        let hint = "annotations of FORMAT 4 are read: focal from 166.183 on, jammy from 78.85";
+        anyhow::Error::from(e).context(Failure::new(Kind::Input, format!("{path} cannot be read")).hint(hint))
+    })
+}
+
 /// The vendor's annotations with each target's overrides: the *difference* between base and base with
 /// fragment, both resolved here and now, so that the compiler that did it drops out.
 fn annotations(
@@ -73,13 +87,7 @@ fn annotations(
     targets: &[Target],
     path: &str,
 ) -> Result<Annotations> {
-    let include = |path: &str| -> Result<String, FormatError> {
-        text(repo, inputs.tree, path).ok().flatten().ok_or_else(|| FormatError::new(path, "the tree has no such file"))
-    };
-    let vendor = Annotations::parse(&required(repo, inputs.tree, path)?, path, &include).map_err(|e| {
-        let hint = "annotations of FORMAT 4 are read: focal from 166.183 on, jammy from 78.85";
-        anyhow::Error::from(e).context(Failure::new(Kind::Input, format!("{path} cannot be read")).hint(hint))
-    })?;
+    let vendor = read(repo, inputs.tree, path)?;
     let mut annotations = vendor.clone();
     let mut bases: BTreeMap<(&str, &str), Base> = BTreeMap::new();
     for target in targets {

@@ -47,3 +47,59 @@ fn what_kconfig_refuses_or_does_not_know_is_named() {
     lab.commit("kernel", "what others depend on is off");
     lab.xtask(&["flavour", "regen"]).fails(3, &["Kconfig refused", "CONFIG_INET=y is"]);
 }
+
+#[test]
+fn a_new_flavour_is_three_things_and_goes_again() {
+    let lab = Lab::new();
+    lab.forked();
+    let before = lab.text("kernel/Cargo.toml");
+    let args = ["flavour", "new", "fast", "--base", "tiny", "--set", "HZ_1000=y", "--set", "CONFIG_PRINTK=n"];
+    let planned = lab.xtask(&[&["--dry-run"], &args[..]].concat()).ok();
+    assert!(planned.stdout.contains("kernel/configs/fast.config"), "{}", planned.stdout);
+    assert_eq!(lab.text("kernel/Cargo.toml"), before);
+
+    lab.xtask(&args).says(&["2 symbols", "git add --force", "cargo xtask flavour regen"]);
+    let fragment = lab.text("kernel/kernel/configs/fast.config");
+    assert!(fragment.ends_with("on top of tiny.\n\nCONFIG_HZ_1000=y\n# CONFIG_PRINTK is not set\n"), "{fragment}");
+    assert!(lab.text("kernel/debian.master/control.d/vars.fast").contains("\narch=\"arm64\"\n"));
+    assert!(lab.text("kernel/Cargo.toml").contains("\nfast = { base = \"tiny\" }\n"));
+    lab.xtask(&args).fails(3, &["there is a flavour `fast` already"]);
+    lab.xtask(&["flavour", "show", "fast"]).ok();
+    lab.xtask(&["flavour", "remove", "fast"]).fails(7, &["not committed"]);
+
+    lab.commit("kernel", "fast: a flavour");
+    lab.xtask(&["flavour", "remove", "fast"]).says(&["Flavour fast is gone"]);
+    assert_eq!(lab.text("kernel/Cargo.toml"), before);
+    assert!(!lab.path("kernel/kernel/configs/fast.config").exists());
+}
+
+#[test]
+fn names_bases_and_symbols_that_will_not_do_are_refused() {
+    let lab = Lab::new();
+    let before = lab.snapshot();
+    let table: [(&[&str], &str); 8] = [
+        (&["Fast"], "lower-case letters"),
+        (&["tickless"], "already"),
+        (&["tiny"], "is a base"),
+        (&["generic"], "flavour of the vendor's"),
+        (&["fast", "--base", "lowlatency"], "no flavour `lowlatency`"),
+        (&["fast", "--base", "slim"], "this fork's own"),
+        (&["fast", "--set", "NO_HZ_FULL"], "sets nothing"),
+        (&["fast", "--set", "NO_HZ_FULL=yes"], "a value is y, m, n"),
+    ];
+    for (args, what) in table {
+        lab.xtask(&[&["flavour", "new"], args].concat()).fails(3, &[what]);
+    }
+    lab.xtask(&["flavour", "new", "fast", "--arch", "arm65"]).fails(3, &["arm65"]);
+    lab.xtask(&["flavour", "show", "none"]).fails(3, &["unknown flavour `none`"]);
+    assert!(before == lab.snapshot(), "something was left behind");
+}
+
+#[test]
+fn diff_shows_what_two_flavours_have_otherwise() {
+    let lab = Lab::new();
+    lab.forked();
+    let diff = lab.xtask(&["flavour", "diff", "slim", "tickless"]).ok().stdout;
+    assert!(diff.starts_with("SYMBOL") && diff.lines().count() > 1, "{diff}");
+    lab.xtask(&["flavour", "diff", "slim", "none"]).fails(3, &["no generated configuration of `none`"]);
+}

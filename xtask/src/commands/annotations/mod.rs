@@ -3,9 +3,9 @@
 //! same question, and errors that name file, line and column.
 
 mod check;
-mod diff;
+pub mod diff;
 mod export;
-mod file;
+pub mod file;
 mod fmt;
 mod import;
 mod query;

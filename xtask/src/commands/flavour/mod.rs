@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask flavour …`: the flavours of the settings, one file for each thing that is done with them.
+
+mod diff;
+mod list;
+mod new;
+mod regen;
+mod remove;
+mod show;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::effects::Effects;
+use crate::workspace::Workspace;
+
+/// Flavours: list, add, show, compare and remove them; make their generated commit, check that it is right
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the flavours of the settings
+    List,
+    New(new::Args),
+    Show(show::Args),
+    Diff(diff::Args),
+    Remove(remove::Args),
+    /// Make the generated commit anew, from the committed fragments and metadata
+    Regen,
+    /// Is the generated commit what `regen` would make? Exit code 1 and the files if not
+    Check,
+}
+
+/// # Errors
+/// See the README, "When it breaks".
+pub fn run(fx: &Effects, args: Args) -> Result<()> {
+    let workspace = Workspace::here()?;
+    match args.what {
+        What::List => list::run(fx, &workspace),
+        What::New(args) => new::run(fx, &workspace, args),
+        What::Show(args) => show::run(fx, &workspace, args),
+        What::Diff(args) => diff::run(fx, &workspace, args),
+        What::Remove(args) => remove::run(fx, &workspace, args),
+        What::Regen => regen::run(fx, &workspace),
+        What::Check => regen::check(fx, &workspace),
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask flavour new`: the three things that a flavour is, written where they belong.
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+
+use crate::arch;
+use crate::commands::annotations::file::read;
+use crate::effects::{repository, Did, Effects};
+use crate::flavour::existing;
+use crate::flavour::from_config;
+use crate::formats::config::{Config, Value, ValueKind};
+use crate::formats::vars;
+use crate::settings::{self, Settings, TINY};
+use crate::workspace::{fragment_path, vars_path, Workspace, SETTINGS};
+
+/// Add a flavour: its metadata, its fragment, its line in the settings
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Lower-case letters, digits and `-`: it ends package names and `uname -r`
+    name: String,
+    /// What the fragment is applied to: a flavour of the vendor's, or tiny
+    #[arg(long, default_value = "generic")]
+    base: String,
+    /// Debian's name; more than one may be given. Without it, the settings' architecture
+    #[arg(long, value_name = "ARCH")]
+    arch: Vec<String>,
+    /// A fragment, or the .config of a running kernel, of which the difference from the base is taken
+    #[arg(long, value_name = "FILE")]
+    from_config: Option<Utf8PathBuf>,
+    /// A symbol that the flavour asks for
+    #[arg(long = "set", value_name = "SYMBOL=VALUE")]
+    set: Vec<String>,
+}
+
+/// # Errors
+/// The name is bad or taken; there is no such base; a symbol or a value is none.
+pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
+    let Args { name, base, .. } = &args;
+    vars::check_flavour(name)?;
+    let arches = if args.arch.is_empty() { vec![workspace.settings.architecture.clone()] } else { args.arch.clone() };
+    let arches = arches.iter().map(|a| arch::find(a)).collect::<Result<Vec<_>>>()?;
+
+    let repo = repository(&workspace.root)?;
+    let tree = repo.head()?.peel_to_tree().context("there is no commit yet")?.id();
+    free(workspace, name)?;
+    if existing::is_vendors(&repo, tree, name)? {
+        fail!(Input, "`{name}` is a flavour of the vendor's"; "take another name");
+    }
+    for arch in &arches {
+        existing::base(&repo, tree, &workspace.settings, arch.debian, base)?;
+    }
+
+    let mut fragment = match &args.from_config {
+        Some(file) => {
+            let text = read(file)?;
+            from_config::fragment(fx, &repo, tree, arches[0], base, &text).with_context(|| file.to_string())?
+        }
+        None => Config::default(),
+    };
+    for asked in &args.set {
+        let (symbol, value) = setting(asked)?;
+        fragment.set(&symbol, value)?;
+    }
+    let metadata = existing::metadata(&repo, tree, name, base, &arches)?;
+    let head = format!(
+        "# SPDX-License-Identifier: GPL-2.0-only\n# What the {name} flavour asks for on top of {base}.\n{}",
+        if fragment.is_empty() { "" } else { "\n" }
+    );
+    let settings_file = workspace.root.join(SETTINGS);
+    let settings = settings::with_flavour(&read(&settings_file)?, name, base)?;
+    Settings::parse(&settings)?;
+
+    let (vars, symbols) = (vars_path(name), fragment_path(name));
+    for (path, text) in [(&vars, metadata), (&symbols, head + &fragment.to_text())] {
+        let path = workspace.root.join(path);
+        fx.create_dir(path.parent().context("a file has a directory")?)?;
+        fx.write(&path, text)?;
+    }
+    // Last: with this line the flavour is there.
+    if fx.write(&settings_file, settings)? == Did::Done {
+        let next = existing::next(&repo, tree)?;
+        fx.ui.note(&format!(
+            "Flavour {name}: {base} and {} symbols. Look at {vars} and {symbols}, then:",
+            fragment.len()
+        ));
+        fx.ui.note(&format!("  git add --force {SETTINGS} {vars} {symbols}"));
+        fx.ui.note(&format!("  git commit --message '{name}: a flavour'"));
+        fx.ui.note(&format!("  {next}"));
+    }
+    Ok(())
+}
+
+/// Refuses a name that something else has.
+fn free(workspace: &Workspace, name: &str) -> Result<()> {
+    if name == TINY {
+        fail!(Input, "`{TINY}` is a base, and no name for a flavour"; "take another name");
+    }
+    if workspace.settings.flavours.contains_key(name) {
+        fail!(Input, "there is a flavour `{name}` already"; "`cargo xtask flavour show {name}` shows it");
+    }
+    for path in [vars_path(name), fragment_path(name)] {
+        if workspace.root.join(&path).exists() {
+            fail!(Input, "{path} is there already, and no flavour's of the settings"; "take another name");
+        }
+    }
+    Ok(())
+}
+
+/// `NO_HZ_FULL=y`, with or without `CONFIG_`.
+fn setting(asked: &str) -> Result<(String, Value)> {
+    let Some((symbol, value)) = asked.split_once('=') else {
+        fail!(Input, "`--set {asked}` sets nothing"; "for example `--set NO_HZ_FULL=y`");
+    };
+    let value = Value::parse(value)?;
+    if value.kind() == ValueKind::Other {
+        fail!(Input, "`--set {asked}`: a value is y, m, n, a number, or a text in double quotes";
+            "the shell takes one pair of quotes: `--set '{symbol}=\"text\"'`");
+    }
+    Ok((symbol.strip_prefix("CONFIG_").unwrap_or(symbol).to_owned(), value))
+}
