@@ -21,8 +21,8 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use command::{Did, Output, Run};
-pub use journal::{state_dir, Journal, Move};
 pub use files::{free_bytes, Scratch};
+pub use journal::{state_dir, Journal, Move};
 pub use objects::{repository, RefMove, Session};
 
 use crate::ui::Ui;
@@ -43,7 +43,9 @@ impl Effects {
     pub fn new(ui: Ui, dry: bool) -> Result<Self> {
         signals::install()?;
         // git tells its hooks and aliases where they are; our commands say it themselves.
-        for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"] {
+        for variable in
+            ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"]
+        {
             std::env::remove_var(variable);
         }
         Ok(Self { sh: xshell::Shell::new()?, ui, dry, cache: files::cache_dir()?, scratches: Rc::default() })

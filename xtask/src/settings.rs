@@ -185,7 +185,10 @@ pub fn with(text: &str, changes: &[(&str, &str)]) -> Result<String> {
 pub fn with_flavour(text: &str, name: &str, base: &str) -> Result<String> {
     let mut document: toml_edit::DocumentMut = text.parse().context("Cargo.toml cannot be read")?;
     let flavours = ["workspace", "metadata", "fork", "flavours"];
-    let table = flavours.iter().try_fold(document.as_item_mut(), |item, key| item.get_mut(key)).context("Cargo.toml has no flavours")?;
+    let table = flavours
+        .iter()
+        .try_fold(document.as_item_mut(), |item, key| item.get_mut(key))
+        .context("Cargo.toml has no flavours")?;
     let mut flavour = toml_edit::InlineTable::new();
     flavour.insert("base", base.into());
     table[name] = toml_edit::value(flavour);

@@ -12,9 +12,8 @@ pub const SETTINGS: &str = "Cargo.toml";
 
 /// The top-level paths that are this repository's and not the vendor's. With the flavours' own files
 /// ([`is_ours`]) they are what `fork` lays over a vendor tree.
-pub const OURS: &[&str] = &[
-    ".cargo", ".ci", "ARCHITECTURE.md", "CONTRIBUTING.md", "Cargo.lock", "Cargo.toml", "README.md", "ci", "xtask",
-];
+pub const OURS: &[&str] =
+    &[".cargo", ".ci", "ARCHITECTURE.md", "CONTRIBUTING.md", "Cargo.lock", "Cargo.toml", "README.md", "ci", "xtask"];
 
 /// Folders of ours that a kernel build must not see: the packaging copies every Makefile, Kconfig and
 /// `*.sh` it finds into the headers package.
@@ -50,8 +49,9 @@ impl Workspace {
     /// As there.
     pub fn here() -> Result<Self> {
         let dir = std::env::current_dir().context("there is no current directory")?;
-        let dir = Utf8PathBuf::try_from(dir)
-            .map_err(|e| anyhow::Error::from(e).context(Failure::new(Kind::Input, "the current directory's name is not UTF-8")))?;
+        let dir = Utf8PathBuf::try_from(dir).map_err(|e| {
+            anyhow::Error::from(e).context(Failure::new(Kind::Input, "the current directory's name is not UTF-8"))
+        })?;
         Self::find(&dir)
     }
 
@@ -79,15 +79,15 @@ impl Workspace {
     /// # Errors
     /// The repository is the root directory.
     pub fn sibling(&self, what: &str) -> Result<Utf8PathBuf> {
-        let (parent, name) = self.root.parent().zip(self.root.file_name()).context("the repository is the root directory")?;
+        let (parent, name) =
+            self.root.parent().zip(self.root.file_name()).context("the repository is the root directory")?;
         Ok(parent.join(format!("{name}-{what}")))
     }
 
     /// Is `path` (relative to the root, `/` between) one of this repository's files?
     pub fn is_ours(&self, path: &str) -> bool {
         let top = path.split('/').next().unwrap_or(path);
-        OURS.contains(&top)
-            || self.settings.flavours.keys().any(|f| path == vars_path(f) || path == fragment_path(f))
+        OURS.contains(&top) || self.settings.flavours.keys().any(|f| path == vars_path(f) || path == fragment_path(f))
     }
 }
 

@@ -50,7 +50,11 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let name = current_branch(&repo)?;
     let tip = repo.head()?.peel_to_commit()?.id();
     if History::read(&repo, tip).is_ok() {
-        fx.ui.note(&format!("{} is a fork branch{}.", backup::short(&name), if finished { " now" } else { " already" }));
+        fx.ui.note(&format!(
+            "{} is a fork branch{}.",
+            backup::short(&name),
+            if finished { " now" } else { " already" }
+        ));
         return Ok(());
     }
     // Their work tree, our settings.
@@ -82,7 +86,11 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 
         let laid = overlay::ours_over(session, &here, &session.repo.find_tree(ours.id())?, old.tree)?;
         let first = first_tree(session, &here, &old, &dir_name, &found, laid, &[("tag", tag.name()), ("url", url)])?;
-        let message = format!("{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n\n{FROM}: {}\n", tag.name(), source.head()?.peel_to_commit()?.id());
+        let message = format!(
+            "{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n\n{FROM}: {}\n",
+            tag.name(),
+            source.head()?.peel_to_commit()?.id()
+        );
         let lab = session.commit(&who, &who, &message, first, &[root.id])?;
         let replayed = take_over(session, &old, &dir_name, &found, lab)?;
         let made = generated(fx, session, &root, &replayed)?;
@@ -102,15 +110,27 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
             fx.ui.note(&format!("Made by the generator now: {id:.12} {}", crate::fork::replay::summary(&repo, *id)));
         }
         if did == Did::Done {
-            fx.ui.note(&format!("\n{} is {}, {:.12}; it was {tip:.12}, kept as {kept}. Next: cargo xtask flavour check, in {dir}",
-                backup::short(&name), made.version, made.tip));
+            fx.ui.note(&format!(
+                "\n{} is {}, {:.12}; it was {tip:.12}, kept as {kept}. Next: cargo xtask flavour check, in {dir}",
+                backup::short(&name),
+                made.version,
+                made.tip
+            ));
         }
         Ok(())
     })
 }
 
 /// The tree of the first commit: this repository's files, with the settings and flavours of the old fork.
-fn first_tree(session: &Session, here: &Workspace, old: &ByHand, dir: &str, found: &[Found], laid: Oid, set: &[(&str, &str)]) -> Result<Oid> {
+fn first_tree(
+    session: &Session,
+    here: &Workspace,
+    old: &ByHand,
+    dir: &str,
+    found: &[Found],
+    laid: Oid,
+    set: &[(&str, &str)],
+) -> Result<Oid> {
     let repo = session.repo;
     let read = |path: &str| -> Option<String> {
         let entry = repo.find_tree(laid).ok()?.get_path(path.as_ref()).ok()?;
@@ -118,7 +138,9 @@ fn first_tree(session: &Session, here: &Workspace, old: &ByHand, dir: &str, foun
     };
     let mut cargo = settings::with(&read(SETTINGS).context("Cargo.toml is not committed")?, set)?;
     // The newest entry of its changelog says who signs and what the suffix is.
-    if let Some(top) = crate::flavour::packaging::text(repo, repo.find_commit(old.tip)?.tree_id(), &format!("{dir}/changelog"))? {
+    if let Some(top) =
+        crate::flavour::packaging::text(repo, repo.find_commit(old.tip)?.tree_id(), &format!("{dir}/changelog"))?
+    {
         let top = changelog::top(&top)?;
         let vendor = Tag::parse(set[0].1)?.version();
         if let Some(suffix) = top.header.version.as_str().strip_prefix(vendor.as_str()).filter(|s| !s.is_empty()) {
@@ -148,7 +170,11 @@ fn take_over(session: &Session, old: &ByHand, dir: &str, found: &[Found], onto: 
     let mut done = Replayed { tip: onto, kept: Vec::new(), dropped: Vec::new(), stop: None };
     let strip = |id: Oid| -> Result<Oid> {
         let tree = repo.find_commit(id)?.tree_id();
-        if dir.is_empty() { Ok(tree) } else { stripped(session, dir, old.tree, tree, found) }
+        if dir.is_empty() {
+            Ok(tree)
+        } else {
+            stripped(session, dir, old.tree, tree, found)
+        }
     };
     let mut before = strip(old.root)?;
     for id in &old.lab {

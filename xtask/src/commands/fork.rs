@@ -82,7 +82,16 @@ fn into(fx: &Effects, here: &Workspace, dir: &Utf8Path, tag: &Tag, args: &Args) 
     let clone = scratch.join("clone");
     let from = &here.root;
     // The clone's remote is where newer versions of the workflow come from; the lab adds its own.
-    let cmd = fx.git(from).args(["clone", "--quiet", "--no-checkout", "--origin", "workflow", "--", from.as_str(), clone.as_str()]);
+    let cmd = fx.git(from).args([
+        "clone",
+        "--quiet",
+        "--no-checkout",
+        "--origin",
+        "workflow",
+        "--",
+        from.as_str(),
+        clone.as_str(),
+    ]);
     fx.read(cmd)?;
     let workspace = Workspace { root: clone.clone(), settings: here.settings.clone() };
     fork(fx, &workspace, tag, args)?;
@@ -94,7 +103,9 @@ fn into(fx: &Effects, here: &Workspace, dir: &Utf8Path, tag: &Tag, args: &Args) 
 fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let journal = fx.journal(&repo, "fork")?;
-    if recover(fx, &workspace.root, &repo, &journal)? && repo.head()?.peel_to_commit().is_ok_and(|c| on_tag(&repo, &c, tag)) {
+    if recover(fx, &workspace.root, &repo, &journal)?
+        && repo.head()?.peel_to_commit().is_ok_and(|c| on_tag(&repo, &c, tag))
+    {
         fx.ui.note(&format!("The fork of {} is whole.", tag.name()));
         return Ok(());
     }
@@ -125,12 +136,17 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         let series = args.series.as_deref().unwrap_or(&workspace.settings.series);
         let cargo = settings::with(&cargo, &[("tag", tag.name()), ("url", url), ("series", series)])?;
         let tree = overlay::lay(session, tree, &vec![("Cargo.toml".to_owned(), cargo.into_bytes(), false)])?;
-        let message = format!("{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n\n{FROM}: {}\n", tag.name(), head.id());
+        let message = format!(
+            "{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n\n{FROM}: {}\n",
+            tag.name(),
+            head.id()
+        );
         let lab = session.commit(&who, &who, &message, tree, &[root])?;
         step.done("");
 
         let made = generate::generate(fx, session.repo, &Inputs { tag, time: fetched.time, tree })?;
-        let tip = branch::generated(session, &made.maintainer, tag, fetched.time, made.version.as_str(), lab, &made.files)?;
+        let tip =
+            branch::generated(session, &made.maintainer, tag, fetched.time, made.version.as_str(), lab, &made.files)?;
 
         let step = fx.ui.step(&format!("store the objects and check {name} out"));
         fetched.import(session, None)?;
@@ -144,7 +160,11 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         }
         Ok(made.version)
     })?;
-    fx.ui.note(&format!("\n{name} is {}. Next: cargo xtask build {}", version.as_str(), workspace.settings.architecture));
+    fx.ui.note(&format!(
+        "\n{name} is {}. Next: cargo xtask build {}",
+        version.as_str(),
+        workspace.settings.architecture
+    ));
     Ok(())
 }
 

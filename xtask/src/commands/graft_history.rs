@@ -37,7 +37,9 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     if args.status {
         let how = match (is, added.as_ref().is_some_and(|a| a.full)) {
             (false, _) => "not grafted".to_owned(),
-            (true, full) => format!("grafted on {:.12}, {}", root.commit, if full { "whole" } else { "without file contents" }),
+            (true, full) => {
+                format!("grafted on {:.12}, {}", root.commit, if full { "whole" } else { "without file contents" })
+            }
         };
         fx.ui.data(&format!("{}: {how}", root.tag.name()));
         return Ok(());
@@ -64,8 +66,12 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
             "`cargo xtask graft-history --full` fetches it all");
     }
     if graft(fx, &repo, &workspace.root, url, &root, args.full)? == Did::Done {
-        fx.ui.note(&format!("{} stands on {:.12} now ({}): `git log`, `git blame` and `git describe` see the vendor's history.",
-            root.tag.name(), root.commit, replace_ref(root.id)));
+        fx.ui.note(&format!(
+            "{} stands on {:.12} now ({}): `git log`, `git blame` and `git describe` see the vendor's history.",
+            root.tag.name(),
+            root.commit,
+            replace_ref(root.id)
+        ));
     }
     Ok(())
 }

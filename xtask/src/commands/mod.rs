@@ -2,8 +2,8 @@
 //! One file per subcommand: its arguments, its steps in order, its report.
 
 mod adopt;
-pub mod audit;
 mod annotations;
+pub mod audit;
 pub mod build;
 mod chroot;
 mod ci;

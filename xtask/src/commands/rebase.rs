@@ -69,8 +69,10 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     match Stopped::read(&repo)? {
         Some(stopped) if args.abort => resume::abort(&desk, &stopped),
         Some(stopped) if args.skip || args.resume => resume::go_on(&desk, stopped, args.skip),
-        Some(stopped) if stopped.told => fail!(Repository, "a rebase of {} is under way", backup::short(&stopped.branch);
-            "`cargo xtask rebase --status` shows it; `--continue`, `--skip` and `--abort` end it"),
+        Some(stopped) if stopped.told => {
+            fail!(Repository, "a rebase of {} is under way", backup::short(&stopped.branch);
+            "`cargo xtask rebase --status` shows it; `--continue`, `--skip` and `--abort` end it")
+        }
         Some(stopped) => resume::stop_again(&desk, stopped),
         None if args.abort || args.skip || args.resume => {
             if finished {
@@ -111,7 +113,10 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
     }
     if tag == history.root.tag {
         snapshot::unmoved(fx, url, &history.root)?;
-        fx.ui.note(&format!("The fork stands on {} already. `cargo xtask flavour regen` makes the generated commit anew.", tag.name()));
+        fx.ui.note(&format!(
+            "The fork stands on {} already. `cargo xtask flavour regen` makes the generated commit anew.",
+            tag.name()
+        ));
         return Ok(());
     }
     let mut settings = vec![("tag", tag.name().to_owned())];
@@ -159,8 +164,11 @@ pub fn graft_too(desk: &Desk, before: &Root, url: &str) -> Result<()> {
         return Ok(());
     }
     if let Err(error) = graft::graft(fx, repo, &workspace.root, url, &now.root, false) {
-        fx.ui.warn(&format!("the history of {} could not be joined on ({}); `cargo xtask graft-history` tries again",
-            now.root.tag.name(), crate::error::sentence(&error)));
+        fx.ui.warn(&format!(
+            "the history of {} could not be joined on ({}); `cargo xtask graft-history` tries again",
+            now.root.tag.name(),
+            crate::error::sentence(&error)
+        ));
     }
     Ok(())
 }
@@ -196,9 +204,13 @@ pub fn go(desk: &Desk, session: &Session, state: Stopped, root: &Root, replayed:
             (vec![(kept, None, old), (state.branch.clone(), Some(old), made.tip)], to)
         }
         // The work tree stays with the old branch.
-        Some(name) => (vec![(name.clone(), None, made.tip)], Switch { branch: Some(&state.branch), old: here, new: old, why: &why }),
+        Some(name) => (
+            vec![(name.clone(), None, made.tip)],
+            Switch { branch: Some(&state.branch), old: here, new: old, why: &why },
+        ),
     };
-    let refs: Vec<RefMove> = refs.iter().map(|(name, old, new)| RefMove { name, old: *old, new: Some(*new), why: &why }).collect();
+    let refs: Vec<RefMove> =
+        refs.iter().map(|(name, old, new)| RefMove { name, old: *old, new: Some(*new), why: &why }).collect();
     let did = switch(fx, &workspace.root, session, journal, &to, &refs)?;
     Stopped::remove(fx, repo)?;
     report(desk, session, &state, &replayed, &made, did)
@@ -221,7 +233,8 @@ pub fn generated(fx: &Effects, session: &Session, root: &Root, replayed: &Replay
     let lab = replayed.whole(session)?;
     let tree = session.repo.find_commit(lab)?.tree_id();
     let made = generate::generate(fx, session.repo, &Inputs { tag: &root.tag, time: root.time, tree })?;
-    let tip = branch::generated(session, &made.maintainer, &root.tag, root.time, made.version.as_str(), lab, &made.files)?;
+    let tip =
+        branch::generated(session, &made.maintainer, &root.tag, root.time, made.version.as_str(), lab, &made.files)?;
     Ok(Made { tip, lab, version: made.version.as_str().to_owned() })
 }
 
@@ -246,13 +259,22 @@ fn report(desk: &Desk, session: &Session, state: &Stopped, replayed: &Replayed, 
             }
         }
     }
-    for id in state.dropped.iter().map(|id| Oid::from_str(id)).collect::<Result<Vec<_>, _>>()?.iter().chain(&replayed.dropped) {
+    for id in
+        state.dropped.iter().map(|id| Oid::from_str(id)).collect::<Result<Vec<_>, _>>()?.iter().chain(&replayed.dropped)
+    {
         fx.ui.note(&format!("Left out, the vendor has it: {id:.12} {}", summary(repo, *id)));
     }
     let name = backup::short(state.to_branch.as_deref().unwrap_or(&state.branch));
-    let next = if state.to_branch.is_some() { format!("git switch {name}") } else { format!("cargo xtask build {}", workspace.settings.architecture) };
+    let next = if state.to_branch.is_some() {
+        format!("git switch {name}")
+    } else {
+        format!("cargo xtask build {}", workspace.settings.architecture)
+    };
     if did == Did::Done {
-        fx.ui.note(&format!("\n{name} is {}, {:.12}. Next: {next}. `cargo xtask rebase --undo` takes it back.", made.version, made.tip));
+        fx.ui.note(&format!(
+            "\n{name} is {}, {:.12}. Next: {next}. `cargo xtask rebase --undo` takes it back.",
+            made.version, made.tip
+        ));
     }
     Ok(())
 }

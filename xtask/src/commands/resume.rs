@@ -33,7 +33,8 @@ pub fn go_on(desk: &Desk, mut state: Stopped, skip: bool) -> Result<()> {
         }
     }
     let before = History::read(repo, Oid::from_str(&state.old)?)?.root;
-    let url = state.settings.iter().find(|(key, _)| key == "url").map_or(&workspace.settings.url, |(_, url)| url).clone();
+    let url =
+        state.settings.iter().find(|(key, _)| key == "url").map_or(&workspace.settings.url, |(_, url)| url).clone();
     let here = if fx.dry() { onto } else { repo.head()?.peel_to_commit()?.id() };
     fx.session(repo, |session| {
         let replayed = replay(session, here, &ids(&state.rest)?, &state.carry())?;
@@ -178,7 +179,11 @@ pub fn status(fx: &Effects, repo: &Repository) -> Result<()> {
         let commit = Oid::from_str(&stopped.commit)?;
         fx.ui.data(&format!("rebase to {} stopped at {commit:.12} ({})", root.tag.name(), summary(repo, commit)));
         fx.ui.data(&format!("in conflict: {}", stopped.conflicts.join(", ")));
-        fx.ui.data(&format!("{} commits done, {} to come", stopped.kept.len() + stopped.dropped.len(), stopped.rest.len()));
+        fx.ui.data(&format!(
+            "{} commits done, {} to come",
+            stopped.kept.len() + stopped.dropped.len(),
+            stopped.rest.len()
+        ));
     }
     for (what, kind) in [("before", BACKUP), ("undone", UNDONE)] {
         for kept in backup::list(repo, kind, &branch)? {

@@ -56,7 +56,9 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         fx.ui.note(&format!("{} is the newest of {}.", own.name(), own.major_minor()));
     } else {
         let mut rows = vec![["TAG", "VERSION", ""].map(str::to_owned).to_vec()];
-        rows.extend(found.into_iter().map(|r| vec![r.tag, r.version, if r.current { "the fork's" } else { "" }.to_owned()]));
+        rows.extend(
+            found.into_iter().map(|r| vec![r.tag, r.version, if r.current { "the fork's" } else { "" }.to_owned()]),
+        );
         fx.ui.table(&rows);
     }
     Ok(())

@@ -71,7 +71,12 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
             fx.ui.note(&format!("The fork has all of {:.12}.", new.id()));
             return Ok(());
         }
-        let message = format!("Workflow: upgrade to {:.12}\n\n{}\n\n{FROM}: {}\n", new.id(), new.summary().ok().flatten().unwrap_or_default(), new.id());
+        let message = format!(
+            "Workflow: upgrade to {:.12}\n\n{}\n\n{FROM}: {}\n",
+            new.id(),
+            new.summary().ok().flatten().unwrap_or_default(),
+            new.id()
+        );
         let commit = session.commit(&who, &who, &message, merged.tree, &[tip])?;
         let replayed = crate::fork::replay::Replayed { tip: commit, ..lab };
         let made = generated(fx, session, &history.root, &replayed)?;
@@ -118,7 +123,8 @@ fn ours_alone(session: &Session, tree: Oid) -> Result<Oid> {
 
 fn remote(fx: &Effects, root: &Utf8Path) -> Result<String> {
     for remote in ["workflow", "origin"] {
-        let found = fx.read(Run::from(fx.git(root).args(["config", "--get", &format!("remote.{remote}.url")])).any_status())?;
+        let found =
+            fx.read(Run::from(fx.git(root).args(["config", "--get", &format!("remote.{remote}.url")])).any_status())?;
         if !found.stdout.is_empty() {
             return Ok(found.text());
         }

@@ -220,7 +220,10 @@ fn execute(run: &mut Run) -> Result<Output> {
         None => None,
     };
     let mut child = run.command.spawn().map_err(|e| {
-        let hint = run.hint.clone().unwrap_or_else(|| format!("`cargo xtask quickstart` installs what is missing; here it is `{program}`"));
+        let hint = run
+            .hint
+            .clone()
+            .unwrap_or_else(|| format!("`cargo xtask quickstart` installs what is missing; here it is `{program}`"));
         anyhow::Error::from(e).context(Failure::new(Kind::Machine, format!("cannot start `{program}`")).hint(hint))
     })?;
 

@@ -79,7 +79,8 @@ impl Effects {
     /// # Errors
     /// As [`Effects::scratch`].
     pub fn shared_scratch(&self, purpose: &str) -> Result<Scratch> {
-        let open = |dir: &Utf8Path| fs::metadata(dir).is_ok_and(|m| PermissionsExt::mode(&m.permissions()) & 0o001 != 0);
+        let open =
+            |dir: &Utf8Path| fs::metadata(dir).is_ok_and(|m| PermissionsExt::mode(&m.permissions()) & 0o001 != 0);
         let reachable = self.cache.ancestors().filter(|d| d.is_dir()).all(open);
         self.scratch(purpose, Some(Utf8Path::new("/var/tmp")).filter(|_| !reachable && !self.dry))
     }
@@ -182,7 +183,9 @@ impl Effects {
         }
         let gone = if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         match gone {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).with_context(|| format!("cannot remove {path}")),
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(e).with_context(|| format!("cannot remove {path}"))
+            }
             _ => Ok(Did::Done),
         }
     }
@@ -191,7 +194,8 @@ impl Effects {
 /// Free bytes for this user on the file system of `path` or of its nearest parent that is there.
 pub fn free_bytes(path: &Utf8Path) -> Result<u64> {
     let there = path.ancestors().find(|p| p.exists()).unwrap_or(Utf8Path::new("/"));
-    let stat = rustix::fs::statvfs(there.as_std_path()).with_context(|| format!("cannot look at the disk of {there}"))?;
+    let stat =
+        rustix::fs::statvfs(there.as_std_path()).with_context(|| format!("cannot look at the disk of {there}"))?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 

@@ -69,7 +69,8 @@ impl Effects {
         let left = fs::read_to_string(&file).ok();
         let left: Option<Record> = left.as_deref().and_then(|text| serde_json::from_str(text).ok());
         if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let (pid, what) = left.map_or_else(|| ("?".to_owned(), "a command".to_owned()), |r| (r.pid.to_string(), r.what));
+            let (pid, what) =
+                left.map_or_else(|| ("?".to_owned(), "a command".to_owned()), |r| (r.pid.to_string(), r.what));
             fail!(Repository, "process {pid} is at work on this repository ({what})"; "wait for it to end");
         }
         if let Some(left) = left {
@@ -165,7 +166,12 @@ fn git_works_in(work_tree: &std::path::Path) -> bool {
     let Ok(work_tree) = work_tree.canonicalize() else { return false };
     fs::read_dir("/proc").into_iter().flatten().flatten().any(|process| {
         let comm = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-        let zombie = || fs::read_to_string(process.path().join("stat")).is_ok_and(|s| s.rsplit(')').next().is_some_and(|r| r.starts_with(" Z")));
-        comm.starts_with("git") && fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&work_tree)) && !zombie()
+        let zombie = || {
+            fs::read_to_string(process.path().join("stat"))
+                .is_ok_and(|s| s.rsplit(')').next().is_some_and(|r| r.starts_with(" Z")))
+        };
+        comm.starts_with("git")
+            && fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&work_tree))
+            && !zombie()
     })
 }

@@ -130,7 +130,14 @@ impl Session<'_> {
     ///
     /// # Errors
     /// `tree` or a parent is not there.
-    pub fn commit(&self, author: &Signature, committer: &Signature, message: &str, tree: Oid, parents: &[Oid]) -> Result<Oid> {
+    pub fn commit(
+        &self,
+        author: &Signature,
+        committer: &Signature,
+        message: &str,
+        tree: Oid,
+        parents: &[Oid],
+    ) -> Result<Oid> {
         let tree = self.repo.find_tree(tree)?;
         let parents = parents.iter().map(|p| self.repo.find_commit(*p)).collect::<Result<Vec<_>, _>>()?;
         let parents: Vec<&git2::Commit> = parents.iter().collect();
@@ -150,7 +157,9 @@ impl Session<'_> {
         let pack = self.fx.git(from).args(["pack-objects", "--revs", "--quiet"]).arg(&prefix);
         let (pack, but) = match but {
             // What is left out must be known there.
-            Some(but) => (pack.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", self.git_dir()?.join("objects")), format!("^{but}\n")),
+            Some(but) => {
+                (pack.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", self.git_dir()?.join("objects")), format!("^{but}\n"))
+            }
             None => (pack, String::new()),
         };
         self.fx.change(&prefix, Run::from(pack).stdin(format!("{tree}\n{but}")))

@@ -44,7 +44,9 @@ pub fn by_hand(repo: &Repository, tip: Oid) -> Result<ByHand> {
         let parent: Option<Commit> = match commit.parent_count() {
             0 => None,
             1 => commit.parent(0).ok(),
-            _ => fail!(Repository, "{:.12} is a merge, and a fork branch is a line of commits", commit.id(); "`git rebase` makes it one"),
+            _ => {
+                fail!(Repository, "{:.12} is a merge, and a fork branch is a line of commits", commit.id(); "`git rebase` makes it one")
+            }
         };
         let Some(parent) = parent else { break };
         lab.push(commit.id());
@@ -77,7 +79,8 @@ pub fn flavours(repo: &Repository, dir: &str, root: Oid, tip: Oid) -> Result<Vec
     for change in tree::changes(repo, root, tip)? {
         let (Some(name), None, Some(_)) = (change.path.strip_prefix(&folder), change.old, change.new) else { continue };
         let vars = required(repo, tip, &change.path)?;
-        let arches: Vec<String> = Vars::parse(&vars).with_context(|| change.path.clone())?.architectures().map(str::to_owned).collect();
+        let arches: Vec<String> =
+            Vars::parse(&vars).with_context(|| change.path.clone())?.architectures().map(str::to_owned).collect();
         let annotations = annotations(repo, dir, tip)?;
         let mut fragment = Config::default();
         for arch in &arches {
@@ -96,7 +99,9 @@ pub fn flavours(repo: &Repository, dir: &str, root: Oid, tip: Oid) -> Result<Vec
 
 fn annotations(repo: &Repository, dir: &str, tree: Oid) -> Result<Annotations> {
     let path = format!("{dir}/config/annotations");
-    let include = |path: &str| text(repo, tree, path).ok().flatten().ok_or_else(|| FormatError::new(path, "the tree has no such file"));
+    let include = |path: &str| {
+        text(repo, tree, path).ok().flatten().ok_or_else(|| FormatError::new(path, "the tree has no such file"))
+    };
     Annotations::parse(&required(repo, tree, &path)?, &path, &include).with_context(|| path.clone())
 }
 
@@ -125,7 +130,12 @@ pub fn stripped(session: &Session, dir: &str, root: Oid, tree: Oid, found: &[Fou
     put(path, rest.to_owned())?;
 
     let mut marked = annotations(repo, dir, tree)?;
-    let own: Vec<String> = marked.flavours().iter().filter(|f| found.iter().any(|x| f.ends_with(&format!("-{}", x.name)))).cloned().collect();
+    let own: Vec<String> = marked
+        .flavours()
+        .iter()
+        .filter(|f| found.iter().any(|x| f.ends_with(&format!("-{}", x.name))))
+        .cloned()
+        .collect();
     for flavour in own {
         marked.remove_flavour(&flavour)?;
     }
@@ -159,7 +169,10 @@ pub fn stripped(session: &Session, dir: &str, root: Oid, tree: Oid, found: &[Fou
 
 /// The fragment's text, for a flavour that this repository has none of.
 pub fn fragment_text(found: &Found) -> String {
-    let heading = format!("# SPDX-License-Identifier: GPL-2.0-only\n# What {} asks for on top of generic, as its fork by hand had it.\n", found.name);
+    let heading = format!(
+        "# SPDX-License-Identifier: GPL-2.0-only\n# What {} asks for on top of generic, as its fork by hand had it.\n",
+        found.name
+    );
     heading + &found.fragment.to_text()
 }
 

@@ -34,7 +34,15 @@ pub fn identity(fx: &Effects, dir: &Utf8Path) -> Result<Signature<'static>> {
 ///
 /// # Errors
 /// Those of git.
-pub fn generated(session: &Session, maintainer: &str, tag: &Tag, time: i64, version: &str, parent: Oid, files: &Files) -> Result<Oid> {
+pub fn generated(
+    session: &Session,
+    maintainer: &str,
+    tag: &Tag,
+    time: i64,
+    version: &str,
+    parent: Oid,
+    files: &Files,
+) -> Result<Oid> {
     let tree = overlay::lay(session, session.repo.find_commit(parent)?.tree_id(), files)?;
     let (name, address) = maintainer.split_once(" <").unwrap_or((maintainer, ""));
     let who = Signature::new(name, address.trim_end_matches('>'), &Time::new(time, 0))?;

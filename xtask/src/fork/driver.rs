@@ -39,7 +39,10 @@ pub fn set(fx: &Effects, repo: &Repository) -> Result<()> {
     }
     let file = common.join("info/attributes");
     let mut text = std::fs::read_to_string(&file).unwrap_or_default();
-    let missing: Vec<String> = FILES.iter().flat_map(|name| ["debian", "debian.*"].map(|top| format!("/{top}/{name} merge={NAME}\n"))).collect();
+    let missing: Vec<String> = FILES
+        .iter()
+        .flat_map(|name| ["debian", "debian.*"].map(|top| format!("/{top}/{name} merge={NAME}\n")))
+        .collect();
     for line in missing {
         if !text.contains(&line) {
             if !text.is_empty() && !text.ends_with('\n') {

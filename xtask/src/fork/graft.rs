@@ -41,7 +41,9 @@ pub struct Added {
 
 impl Added {
     fn file(repo: &Repository) -> Result<Utf8PathBuf> {
-        Ok(Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?.join("kernel-fork-history.json"))
+        Ok(Utf8Path::from_path(repo.commondir())
+            .context("the repository's path is not UTF-8")?
+            .join("kernel-fork-history.json"))
     }
 
     /// What the last run wrote down.
@@ -77,7 +79,8 @@ pub fn grafted(repo: &Repository, root: Oid) -> bool {
 pub fn can_filter(fx: &Effects, url: &str) -> Result<bool> {
     let scratch = fx.scratch("trace", None)?;
     let trace = scratch.join("trace");
-    let ask = network(fx, scratch.path(), url, &["ls-remote", "--", url, "refs/none"]).env("GIT_TRACE_PACKET", trace.as_str());
+    let ask = network(fx, scratch.path(), url, &["ls-remote", "--", url, "refs/none"])
+        .env("GIT_TRACE_PACKET", trace.as_str());
     fx.read(ask)?;
     Ok(filters(&std::fs::read_to_string(&trace).unwrap_or_default()))
 }
@@ -93,11 +96,14 @@ pub fn graft(fx: &Effects, repo: &Repository, at: &Utf8Path, url: &str, root: &R
     }
     let mut added = match Added::read(repo)? {
         Some(added) => added,
-        None => Added { format: config(fx, at, "core.repositoryformatversion")?.unwrap_or_default(), ..Added::default() },
+        None => {
+            Added { format: config(fx, at, "core.repositoryformatversion")?.unwrap_or_default(), ..Added::default() }
+        }
     };
     added.full = full || added.full;
     added.write(fx, repo)?;
-    let set = |key: &str, value: &str| fx.change(at, fx.git(at).args(["config", &format!("remote.{REMOTE}.{key}"), value]));
+    let set =
+        |key: &str, value: &str| fx.change(at, fx.git(at).args(["config", &format!("remote.{REMOTE}.{key}"), value]));
     for (key, value) in [("url", url), ("tagOpt", "--no-tags"), ("skipFetchAll", "true")] {
         set(key, value)?;
     }
@@ -198,7 +204,10 @@ pub fn ungraft(fx: &Effects, repo: &Repository, at: &Utf8Path) -> Result<Did> {
         let now = repo.refname_to_id(name).ok().filter(|now| now.to_string() == *id);
         refs.extend(now.map(|now| (name.clone(), now)));
     }
-    let moves: Vec<RefMove> = refs.iter().map(|(name, id)| RefMove { name, old: Some(*id), new: None, why: "graft-history --undo" }).collect();
+    let moves: Vec<RefMove> = refs
+        .iter()
+        .map(|(name, id)| RefMove { name, old: Some(*id), new: None, why: "graft-history --undo" })
+        .collect();
     let did = fx.session(repo, |session| session.publish(&moves))?;
     if promisor(fx, at)? {
         drop_promised(fx, repo, at)?;
@@ -210,7 +219,8 @@ pub fn ungraft(fx: &Effects, repo: &Repository, at: &Utf8Path) -> Result<Did> {
     if config(fx, at, VENDOR_ROOT)?.is_some() {
         fx.change(at, fx.git(at).args(["config", "--unset-all", VENDOR_ROOT]))?;
         // git leaves the heading behind.
-        let rest = fx.read(Run::from(fx.git(at).args(["config", "--local", "--get-regexp", "^fork\\."])).any_status())?;
+        let rest =
+            fx.read(Run::from(fx.git(at).args(["config", "--local", "--get-regexp", "^fork\\."])).any_status())?;
         if rest.stdout.is_empty() {
             fx.change(at, Run::from(fx.git(at).args(["config", "--local", "--remove-section", "fork"])).any_status())?;
         }
@@ -236,8 +246,13 @@ fn forget_promise(fx: &Effects, at: &Utf8Path, added: &Added) -> Result<()> {
             fx.change(at, fx.git(at).args(["config", "--unset-all", &key]))?;
         }
     }
-    let extensions = fx.read(Run::from(fx.git(at).args(["config", "--get-regexp", "^(extensions\\.|remote\\..*\\.promisor)"])).any_status())?;
-    if extensions.stdout.is_empty() && !added.format.is_empty() && config(fx, at, "core.repositoryformatversion")?.as_deref() != Some(&added.format) {
+    let extensions = fx.read(
+        Run::from(fx.git(at).args(["config", "--get-regexp", "^(extensions\\.|remote\\..*\\.promisor)"])).any_status(),
+    )?;
+    if extensions.stdout.is_empty()
+        && !added.format.is_empty()
+        && config(fx, at, "core.repositoryformatversion")?.as_deref() != Some(&added.format)
+    {
         fx.change(at, fx.git(at).args(["config", "core.repositoryformatversion", &added.format]))?;
     }
     Ok(())
@@ -246,13 +261,16 @@ fn forget_promise(fx: &Effects, at: &Utf8Path, added: &Added) -> Result<()> {
 /// Removes the packs that lack objects. Git does not store twice what they hold, so what the fork needs of
 /// them is packed anew first.
 fn drop_promised(fx: &Effects, repo: &Repository, at: &Utf8Path) -> Result<()> {
-    let others = fx.read(Run::from(fx.git(at).args(["config", "--name-only", "--get-regexp", "^remote\\..*\\.promisor$"])).any_status())?;
+    let others = fx.read(
+        Run::from(fx.git(at).args(["config", "--name-only", "--get-regexp", "^remote\\..*\\.promisor$"])).any_status(),
+    )?;
     if others.text().lines().any(|key| key != format!("remote.{REMOTE}.promisor")) {
         fx.ui.note("Other remotes leave objects out too: the history's packs stay until `git gc`.");
         return Ok(());
     }
     let step = fx.ui.step("remove the history's objects");
-    let packs = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?.join("objects/pack");
+    let packs =
+        Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?.join("objects/pack");
     let (mut promised, mut own) = (Vec::new(), Vec::new());
     for entry in packs.read_dir_utf8()? {
         let path = entry?.path().to_owned();

@@ -77,7 +77,8 @@ impl Known<'_> {
         let refspec = format!("+{tag}:{tag}");
         let args = ["fetch", "--quiet", "--depth=1", "--no-tags", "--filter=tree:0", "--", url, &refspec];
         let fetched = fx.read(network(fx, &alone, url, &args).any_status())?;
-        let commit = fx.read(Run::from(fx.git(&alone).args(["cat-file", "commit", &format!("{tag}^{{commit}}")])).any_status())?;
+        let commit =
+            fx.read(Run::from(fx.git(&alone).args(["cat-file", "commit", &format!("{tag}^{{commit}}")])).any_status())?;
         let tree = format!("tree {}\n", self.root.tree);
         if !fetched.status.success() || !commit.status.success() || !commit.stdout.starts_with(tree.as_bytes()) {
             return Ok(()); // the tag is gone or moved: everything is sent

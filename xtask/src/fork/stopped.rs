@@ -44,7 +44,8 @@ impl Stopped {
     pub fn read(repo: &Repository) -> Result<Option<Self>> {
         let file = state_dir(repo)?.join("rebase.json");
         let Ok(text) = std::fs::read_to_string(&file) else { return Ok(None) };
-        let stopped = serde_json::from_str(&text).with_context(|| format!("{file} is of another version of this program"))?;
+        let stopped =
+            serde_json::from_str(&text).with_context(|| format!("{file} is of another version of this program"))?;
         Ok(Some(stopped))
     }
 

@@ -28,12 +28,22 @@ pub struct Switch<'a> {
 ///
 /// # Errors
 /// A file that would change was changed by the person: then nothing has moved. A ref is not where it was.
-pub fn switch(fx: &Effects, root: &Utf8Path, session: &Session, journal: &Journal, to: &Switch, refs: &[RefMove]) -> Result<Did> {
+pub fn switch(
+    fx: &Effects,
+    root: &Utf8Path,
+    session: &Session,
+    journal: &Journal,
+    to: &Switch,
+    refs: &[RefMove],
+) -> Result<Did> {
     session.store()?;
     let (old, new) = (to.old.to_string(), to.new.to_string());
     if !fx.dry() {
         let try_it = fx.git(root).args(["read-tree", "-m", "-u", "-n", &old, &new]);
-        fx.read(Run::from(try_it).or(crate::error::Kind::Repository, "commit your changes, or put them away with `git stash`"))?;
+        fx.read(
+            Run::from(try_it)
+                .or(crate::error::Kind::Repository, "commit your changes, or put them away with `git stash`"),
+        )?;
     }
     journal.moving(Move { branch: to.branch.map(str::to_owned), old: old.clone(), new: new.clone() })?;
     if let Err(error) = session.publish(refs) {

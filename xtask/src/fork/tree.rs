@@ -87,27 +87,46 @@ fn renamed(session: &Session, [base, ours, theirs]: [Oid; 3]) -> Result<Option<M
     }
     let tree = index.write_tree_to(repo)?;
     session.note_trees(tree, ours)?;
-    let updates = changes(repo, ours, tree)?.into_iter().map(|c| (c.path, c.new.map(|(m, id)| (file_mode(m), id)))).collect();
+    let updates =
+        changes(repo, ours, tree)?.into_iter().map(|c| (c.path, c.new.map(|(m, id)| (file_mode(m), id)))).collect();
     Ok(Some(Merged { tree, updates, conflicts: Vec::new() }))
 }
 
 fn blank(path: &[u8]) -> git2::IndexEntry {
     let time = git2::IndexTime::new(0, 0);
     git2::IndexEntry {
-        ctime: time, mtime: time, dev: 0, ino: 0, mode: 0, uid: 0, gid: 0, file_size: 0, id: Oid::ZERO_SHA1, flags: 0,
-        flags_extended: 0, path: path.to_vec(),
+        ctime: time,
+        mtime: time,
+        dev: 0,
+        ino: 0,
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id: Oid::ZERO_SHA1,
+        flags: 0,
+        flags_extended: 0,
+        path: path.to_vec(),
     }
 }
 
 /// Does a file stand where the path has a directory, or the other way round?
 fn blocked(tree: &git2::Tree, path: &str) -> bool {
     let above = path.match_indices('/').map(|(at, _)| &path[..at]);
-    let file_above = above.into_iter().any(|dir| tree.get_path(dir.as_ref()).is_ok_and(|e| e.kind() != Some(ObjectType::Tree)));
+    let file_above =
+        above.into_iter().any(|dir| tree.get_path(dir.as_ref()).is_ok_and(|e| e.kind() != Some(ObjectType::Tree)));
     file_above || tree.get_path(path.as_ref()).is_ok_and(|e| e.kind() == Some(ObjectType::Tree))
 }
 
 /// A file that both sides changed: merged as text, else by what it means.
-fn contents(session: &Session, path: &str, old: Option<Entry>, ours: Option<Entry>, theirs: Option<Entry>, trees: [Oid; 3]) -> Result<Option<(FileMode, Oid)>> {
+fn contents(
+    session: &Session,
+    path: &str,
+    old: Option<Entry>,
+    ours: Option<Entry>,
+    theirs: Option<Entry>,
+    trees: [Oid; 3],
+) -> Result<Option<(FileMode, Oid)>> {
     let (Some(ours), Some(theirs)) = (ours, theirs) else { return Ok(None) };
     let plain = |(mode, _): Entry| [0o100_644, 0o100_755].contains(&mode);
     if !plain(ours) || !plain(theirs) || !old.is_none_or(plain) {
@@ -163,7 +182,8 @@ fn walk(repo: &Repository, old: Option<Oid>, new: Option<Oid>, at: &str, found: 
     let list = |id: Option<Oid>| -> Result<Vec<(String, Entry)>> {
         let Some(id) = id else { return Ok(Vec::new()) };
         let tree = repo.find_tree(id)?;
-        let named = |e: git2::TreeEntry| Ok((e.name().context("a path is not UTF-8")?.to_owned(), (e.filemode(), e.id())));
+        let named =
+            |e: git2::TreeEntry| Ok((e.name().context("a path is not UTF-8")?.to_owned(), (e.filemode(), e.id())));
         tree.iter().map(named).collect()
     };
     let (old, new) = (list(old)?, list(new)?);

@@ -23,7 +23,9 @@ pub fn merge(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let (lead, ours) = parts(ours)?;
     let (_, base) = parts(base)?;
     let (_, theirs) = parts(theirs)?;
-    let index = |parts: &[Part]| parts.iter().map(|p| (p.key.clone(), p.text.trim_end().to_owned())).collect::<BTreeMap<_, _>>();
+    let index = |parts: &[Part]| {
+        parts.iter().map(|p| (p.key.clone(), p.text.trim_end().to_owned())).collect::<BTreeMap<_, _>>()
+    };
     let (base, in_ours, in_theirs) = (index(&base), index(&ours), index(&theirs));
 
     let mut result: Vec<(Version, String)> = Vec::new();

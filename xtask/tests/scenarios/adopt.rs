@@ -20,7 +20,11 @@ fn by_hand(lab: &Lab) -> String {
     let annotations = "hand/debian.master/config/annotations";
     lab.edit(annotations, "arm64-generic\n", "arm64-generic arm64-quiet\n");
     lab.edit(annotations, "'arm64': 'n'}>\nCONFIG_HZ_250", "'arm64': 'n', 'arm64-quiet': 'y'}>\nCONFIG_HZ_250");
-    lab.edit(annotations, "policy<{'amd64': 'y', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL", "policy<{'amd64': 'y', 'arm64': 'y', 'arm64-quiet': 'n'}>\nCONFIG_NO_HZ_FULL");
+    lab.edit(
+        annotations,
+        "policy<{'amd64': 'y', 'arm64': 'y'}>\nCONFIG_NO_HZ_FULL",
+        "policy<{'amd64': 'y', 'arm64': 'y', 'arm64-quiet': 'n'}>\nCONFIG_NO_HZ_FULL",
+    );
     let old = lab.text("hand/debian.master/changelog");
     let entry = "linux (6.1.0-7.9+hand) jammy; urgency=medium\n\n  * Quiet.\n\n -- Some Body <some@body.example>  Sat, 12 Oct 2024 12:00:00 +0000\n\n";
     lab.write("hand/debian.master/changelog", &format!("{entry}{old}"));
@@ -42,7 +46,14 @@ fn a_fork_made_by_hand_is_taken_over_and_rebased() {
     assert_eq!(lab.git("hand", &["fsck", "--full", "--no-dangling"]), "");
     assert_eq!(lab.git("hand", &["rev-parse", "refs/fork/backup/5.4-mine/1"]), before);
     let subjects = lab.git("hand", &["log", "--format=%s"]);
-    let want = ["Generated: 6.1.0-7.9+hand", "dwarves", "init: a remark", "add the flavour quiet", "Workflow for the fork of Ubuntu-6.1.0-7.9", TAG];
+    let want = [
+        "Generated: 6.1.0-7.9+hand",
+        "dwarves",
+        "init: a remark",
+        "add the flavour quiet",
+        "Workflow for the fork of Ubuntu-6.1.0-7.9",
+        TAG,
+    ];
     assert_eq!(subjects, want.join("\n"));
     // Of the first commit, what is not the flavour's own is left: the variables without its name.
     assert_eq!(lab.git("hand", &["show", "--format=", "--name-only", "HEAD~3"]), "debian.master/rules.d/arm64.mk");
@@ -51,7 +62,10 @@ fn a_fork_made_by_hand_is_taken_over_and_rebased() {
     assert!(lab.text("hand/Cargo.toml").contains("quiet = { base = \"generic\" }"));
     assert!(lab.text("hand/Cargo.toml").contains("maintainer = \"Some Body <some@body.example>\""));
     let annotations = lab.text("hand/debian.master/config/annotations");
-    assert!(annotations.contains("'arm64-quiet': 'arm64-generic'") && annotations.contains("'arm64-quiet': 'y'"), "{annotations}");
+    assert!(
+        annotations.contains("'arm64-quiet': 'arm64-generic'") && annotations.contains("'arm64-quiet': 'y'"),
+        "{annotations}"
+    );
     lab.xtask_at("hand", &["flavour", "check"]).ok();
     assert!(lab.xtask(&["adopt", "../hand", "--url", &url]).ok().stderr.contains("is a fork branch already"));
 

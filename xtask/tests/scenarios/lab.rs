@@ -67,9 +67,9 @@ impl Lab {
     /// A lab that shares this machine's cache of chroots, as the person's own runs do.
     pub fn new() -> Self {
         let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache");
-        let cache = std::env::var_os("KERNEL_FORK_CACHE").map(PathBuf::from).unwrap_or_else(|| {
-            std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("kernel-fork")
-        });
+        let cache = std::env::var_os("KERNEL_FORK_CACHE")
+            .map(PathBuf::from)
+            .unwrap_or_else(|| std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("kernel-fork"));
         Self::with_cache(Some(cache))
     }
 
@@ -148,7 +148,10 @@ impl Lab {
         };
         let body = body.replace("REAL", &real.to_string());
         let count = "count=${0%/*}/count\nn=$(($(cat $count) + 1))\necho $n >$count";
-        self.write("shim/git", &format!("#!/bin/sh\n{count}\nif [ $n = {at} ]; then\n:; {body}\nfi\nexec {real} \"$@\"\n"));
+        self.write(
+            "shim/git",
+            &format!("#!/bin/sh\n{count}\nif [ $n = {at} ]; then\n:; {body}\nfi\nexec {real} \"$@\"\n"),
+        );
         self.write("shim/count", "0\n");
         fs::set_permissions(self.path("shim/git"), PermissionsExt::from_mode(0o755)).expect("a shim");
         let mut command = self.command(env!("CARGO_BIN_EXE_xtask"), "kernel");

@@ -3,8 +3,8 @@
 //! miniature kernel tree. One file per command. Nothing is skipped: what is missing fails.
 
 mod adopt;
-mod audit;
 mod annotations;
+mod audit;
 mod build;
 mod chroot;
 mod dry_run;

@@ -45,11 +45,20 @@ fn the_lab_s_commits_move_to_the_next_release_and_back() {
     assert!(outcome.stdout.contains("init: a remark"), "{}", outcome.stdout);
     sound(&lab);
     let subjects = lab.git("kernel", &["log", "--format=%s"]);
-    let want = ["Generated: 6.1.43-1.1+lab", "drivers: measurements", "init: a remark", "Workflow for the fork of v6.1.43", NEXT];
+    let want = [
+        "Generated: 6.1.43-1.1+lab",
+        "drivers: measurements",
+        "init: a remark",
+        "Workflow for the fork of v6.1.43",
+        NEXT,
+    ];
     assert_eq!(subjects, want.join("\n"));
     assert!(lab.text("kernel/Cargo.toml").contains(&format!("tag = \"{NEXT}\"")));
     assert_eq!(lab.text("kernel/lib/news.txt"), "6.1.43\n");
-    assert_eq!(lab.git("kernel", &["rev-parse", "HEAD~4^{tree}"]), lab.git("vendor", &["rev-parse", &format!("{NEXT}^{{tree}}")]));
+    assert_eq!(
+        lab.git("kernel", &["rev-parse", "HEAD~4^{tree}"]),
+        lab.git("vendor", &["rev-parse", &format!("{NEXT}^{{tree}}")])
+    );
     assert!(lab.xtask(&["rebase", NEXT]).ok().stderr.contains("already"));
 
     assert!(lab.xtask(&["rebase", "--status"]).ok().stdout.contains("refs/fork/backup/6.1-tickless/1"));
@@ -91,7 +100,11 @@ fn what_the_vendor_took_in_is_dropped_and_said() {
     let (lab, _) = lab();
     release(&lab, |lab| lab.edit("vendor/init/main.c", "#include", "/* the lab was here */\n#include"));
     let outcome = lab.xtask(&["rebase", NEXT]).ok();
-    assert!(outcome.stderr.contains("the vendor has it") && outcome.stderr.contains("init: a remark"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("the vendor has it") && outcome.stderr.contains("init: a remark"),
+        "{}",
+        outcome.stderr
+    );
     assert!(!lab.git("kernel", &["log", "--format=%s"]).contains("a remark"));
     sound(&lab);
 }

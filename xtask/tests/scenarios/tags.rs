@@ -8,8 +8,15 @@ fn newer_releases_of_the_series_in_debian_s_order() {
     let lab = Lab::new();
     let url = lab.vendor();
     let names = [
-        "Ubuntu-5.4.0-99.112", "Ubuntu-5.4.0-202.222", "Ubuntu-5.4.0-1000.1001", "Ubuntu-5.15.0-1.1", "Ubuntu-5.4.0-200.220",
-        "Ubuntu-hwe-5.4-5.4.0-300.320_18.04.1", "Ubuntu-aws-5.4.0-1100.1101", "v5.4.1", "nonsense",
+        "Ubuntu-5.4.0-99.112",
+        "Ubuntu-5.4.0-202.222",
+        "Ubuntu-5.4.0-1000.1001",
+        "Ubuntu-5.15.0-1.1",
+        "Ubuntu-5.4.0-200.220",
+        "Ubuntu-hwe-5.4-5.4.0-300.320_18.04.1",
+        "Ubuntu-aws-5.4.0-1100.1101",
+        "v5.4.1",
+        "nonsense",
     ];
     for name in names {
         lab.git("vendor", &["tag", name]);

@@ -118,8 +118,16 @@ mod tests {
         let base = "'amd64': 'y', 'arm64': 'y'";
         let table = [
             // The vendor changes one architecture, the lab adds its flavour to the same line.
-            ("'amd64': 'm', 'arm64': 'y'", "'amd64': 'y', 'arm64': 'y', 'arm64-t': 'n'", Some("'amd64': 'm', 'arm64': 'y', 'arm64-t': 'n'")),
-            ("'amd64': 'y', 'arm64': 'm'", "'amd64': 'y', 'arm64': 'y', 'arm64-t': 'n'", Some("'amd64': 'y', 'arm64': 'm', 'arm64-t': 'n'")),
+            (
+                "'amd64': 'm', 'arm64': 'y'",
+                "'amd64': 'y', 'arm64': 'y', 'arm64-t': 'n'",
+                Some("'amd64': 'm', 'arm64': 'y', 'arm64-t': 'n'"),
+            ),
+            (
+                "'amd64': 'y', 'arm64': 'm'",
+                "'amd64': 'y', 'arm64': 'y', 'arm64-t': 'n'",
+                Some("'amd64': 'y', 'arm64': 'm', 'arm64-t': 'n'"),
+            ),
             // What the lab's flavour has from its architecture follows the vendor.
             ("'amd64': 'y', 'arm64': 'm'", base, Some("'amd64': 'y', 'arm64': 'm'")),
             ("'amd64': 'y', 'arm64': 'm'", "'amd64': 'n', 'arm64': 'y'", Some("'amd64': 'n', 'arm64': 'm'")),
@@ -128,7 +136,9 @@ mod tests {
             ("'amd64': 'y', 'arm64': 'm'", "'amd64': 'y', 'arm64': 'n'", None),
         ];
         for (ours, theirs, want) in table {
-            let with = |header: &str, policy: &str| format!("{header}\n# ---- Annotations without notes ----\n\n{}", line("A", policy));
+            let with = |header: &str, policy: &str| {
+                format!("{header}\n# ---- Annotations without notes ----\n\n{}", line("A", policy))
+            };
             let got = merged(&with(HEADER, base), &with(HEADER, ours), &with(WITH, theirs));
             assert_eq!(got, want.map(|policy| with(WITH, policy)), "{ours} | {theirs}");
         }
@@ -153,7 +163,11 @@ mod tests {
     #[test]
     fn a_flavour_goes() {
         let a = line("A", "'arm64': 'y', 'arm64-t': 'n'");
-        let text = merged(&format!("{WITH}{a}"), &format!("{WITH}{a}{}", line("B", "'arm64': 'y'")), &format!("{HEADER}{}", line("A", "'arm64': 'y'")));
+        let text = merged(
+            &format!("{WITH}{a}"),
+            &format!("{WITH}{a}{}", line("B", "'arm64': 'y'")),
+            &format!("{HEADER}{}", line("A", "'arm64': 'y'")),
+        );
         let result = read(&text.unwrap());
         assert_eq!(result.flavours(), ["amd64-generic", "arm64-generic"]);
         assert_eq!(result.lookup("A", "arm64", "generic").unwrap(), Some("y"));

@@ -10,8 +10,18 @@ use super::deb822::{Control, Paragraph};
 
 /// Fields whose values are lists of packages.
 const RELATIONS: [&str; 12] = [
-    "build-depends", "build-depends-arch", "build-depends-indep", "build-conflicts", "depends", "pre-depends",
-    "recommends", "suggests", "enhances", "breaks", "conflicts", "provides",
+    "build-depends",
+    "build-depends-arch",
+    "build-depends-indep",
+    "build-conflicts",
+    "depends",
+    "pre-depends",
+    "recommends",
+    "suggests",
+    "enhances",
+    "breaks",
+    "conflicts",
+    "provides",
 ];
 
 /// `ours` with what `theirs` did to `base`; `None` where both changed one field or package, each in its own
@@ -174,7 +184,12 @@ mod tests {
                 Some("Build-Depends:\n a (>= 1),\n b <!x>,\n openssl,\n ssl:native,\nVcs-Git: x\n"),
             ),
             // Changed and taken out.
-            ("Build-Depends: a, b, c\n", "Build-Depends: c, d, b, a\n", "Build-Depends: a (>= 2), c\n", Some("Build-Depends: c, d, a (>= 2)\n")),
+            (
+                "Build-Depends: a, b, c\n",
+                "Build-Depends: c, d, b, a\n",
+                "Build-Depends: a (>= 2), c\n",
+                Some("Build-Depends: c, d, a (>= 2)\n"),
+            ),
             ("Depends: a\n", "Depends: a, o\n", "Depends: a, t\n", Some("Depends: a, t, o\n")),
             ("Depends: a\n", "Depends: a (>= 1)\n", "Depends: a (>= 2)\n", None),
             ("Depends: a\n", "Depends: b\n", "Depends: a (>= 2)\n", None),

@@ -12,7 +12,7 @@ mod read;
 mod relation;
 mod substitute;
 
-pub use merge::merge;
 pub use deb822::{Control, Paragraph};
+pub use merge::merge;
 pub use relation::{Alternative, Constraint, Entry, Operator, Relations};
 pub use substitute::{substitute, Substitute, Substituted};
