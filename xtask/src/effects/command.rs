@@ -52,6 +52,7 @@ pub struct Run<'a> {
     log: Option<Utf8PathBuf>,
     watch: Option<Watch<'a>>,
     terminal: bool,
+    sudo: bool,
     any_status: bool,
     kind: Kind,
     hint: Option<String>,
@@ -65,6 +66,7 @@ impl From<xshell::Cmd<'_>> for Run<'_> {
             log: None,
             watch: None,
             terminal: false,
+            sudo: false,
             any_status: false,
             kind: Kind::Machine,
             hint: None,
@@ -128,12 +130,24 @@ impl<'a> Run<'a> {
     pub fn as_root(mut self) -> Self {
         if !rustix::process::geteuid().is_root() {
             let mut sudo = Command::new("sudo");
-            sudo.arg("--").arg(self.command.get_program()).args(self.command.get_args());
+            sudo.arg("--");
+            // sudo keeps none of its caller's environment.
+            let mut set = self.command.get_envs().filter_map(|(key, value)| Some((key, value?))).peekable();
+            if set.peek().is_some() {
+                sudo.arg("env");
+            }
+            for (key, value) in set {
+                let mut pair = key.to_owned();
+                pair.push("=");
+                pair.push(value);
+                sudo.arg(pair);
+            }
+            sudo.arg(self.command.get_program()).args(self.command.get_args());
             if let Some(dir) = self.command.get_current_dir() {
                 sudo.current_dir(dir);
             }
             self.command = sudo;
-            self.terminal = true;
+            self.sudo = true;
         }
         self
     }
@@ -207,7 +221,10 @@ fn execute(run: &mut Run) -> Result<Output> {
     let line = run.line();
     let program = run.command.get_program().to_string_lossy().into_owned();
     if !run.terminal {
-        run.command.process_group(0);
+        // sudo asks for the password on the terminal itself, which is for the foreground group only.
+        if !run.sudo {
+            run.command.process_group(0);
+        }
         run.command.stdin(if run.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         run.command.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
@@ -352,6 +369,16 @@ mod tests {
         assert_eq!(run.line(), r"X='1 2' printf %s 'a b'\''c'");
         let out = std::process::Command::new("sh").arg("-c").arg(run.line()).output().unwrap();
         assert_eq!(out.stdout, odd.as_bytes());
+    }
+
+    #[test]
+    fn sudo_hands_on_environment_and_input() {
+        let sh = xshell::Shell::new().unwrap();
+        let run = Run::from(cmd!(sh, "tee /file").env("LANG", "C")).stdin("x").as_root();
+        let root = rustix::process::geteuid().is_root();
+        let line = if root { "printf %s x | LANG=C tee /file" } else { "printf %s x | sudo -- env LANG=C tee /file" };
+        assert_eq!(run.line(), line);
+        assert!(!run.terminal, "a program on the terminal would not get its input");
     }
 
     #[test]
