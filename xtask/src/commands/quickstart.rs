@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{build, fork};
 use crate::arch;
 use crate::effects::{repository, Effects};
+use crate::fork::branch;
 use crate::fork::history::History;
 use crate::fork::local::{self, Local};
 use crate::machine;
@@ -85,6 +86,12 @@ fn make_fork(fx: &Effects, here: &Workspace, local: &Local, dir: &Utf8Path, seri
         into: Some(dir.to_owned()),
         series: Some(series.to_owned()),
     };
+    // Nobody has to introduce themselves to try the tool; what they commit later, git asks about as ever.
+    if branch::identity(fx, &here.root).is_err() {
+        fx.ui.note("  git does not know your name yet: the commits of this fork are signed `quickstart`");
+        fx.sh.set_var("GIT_COMMITTER_NAME", "quickstart");
+        fx.sh.set_var("GIT_COMMITTER_EMAIL", "quickstart@localhost");
+    }
     fork::fork_from(fx, here, &request)
 }
 
