@@ -8,6 +8,7 @@
 //!
 //! Must never print (that is `ui.rs`) nor know what a flavour or a chroot is.
 
+mod child;
 mod command;
 mod files;
 mod journal;

@@ -6,6 +6,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
+use xshell::cmd;
+
+use crate::arch::{self, Arch};
+use crate::effects::Effects;
 
 /// The record beside the packages. Fields are only ever added.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -52,4 +56,37 @@ pub fn read(dir: &Utf8Path) -> Option<Metadata> {
 /// None that one would see.
 pub fn text(metadata: &Metadata) -> Result<String> {
     Ok(serde_json::to_string_pretty(metadata)? + "\n")
+}
+
+/// The programs that a build for `host` goes through, each with its version.
+///
+/// # Errors
+/// One of them is not there.
+pub fn tools(fx: &Effects, host: &Arch) -> Result<BTreeMap<String, String>> {
+    let mut tools = BTreeMap::new();
+    let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
+    tools.insert("sbuild".to_owned(), first(fx.read(cmd!(fx.sh, "sbuild --version"))?.text()));
+    tools.insert("mmdebstrap".to_owned(), first(fx.read(cmd!(fx.sh, "mmdebstrap --version"))?.text()));
+    if arch::build()?.debian != host.debian {
+        let qemu = format!("qemu-{}-static", host.qemu);
+        if let Ok(version) = fx.read(cmd!(fx.sh, "{qemu} --version")) {
+            tools.insert("qemu".to_owned(), first(version.text()));
+        }
+    }
+    Ok(tools)
+}
+
+/// Size in bytes of each file in a directory.
+///
+/// # Errors
+/// It cannot be read.
+pub fn sizes(dir: &Utf8Path) -> Result<BTreeMap<String, u64>> {
+    let mut sizes = BTreeMap::new();
+    for entry in dir.read_dir_utf8()? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            sizes.insert(entry.file_name().to_owned(), entry.metadata()?.len());
+        }
+    }
+    Ok(sizes)
 }

@@ -1,33 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask build [ARCH]`: packages of one flavour out of the commit that is checked out.
 
+mod outcome;
+mod plan;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use xshell::cmd;
 
+use self::plan::Plan;
 use super::audit;
-use crate::arch::{self, Arch};
 use crate::build::archive::Archive;
 use crate::build::chroot::Recipe;
 use crate::build::compiler::{self, Configured};
 use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
 use crate::build::{depends, sbuild, source, tree as build_tree};
-use crate::effects::{free_bytes, repository, Did, Effects, Run};
+use crate::effects::{free_bytes, repository, Did, Effects};
 use crate::flavour::packaging::{self, Packaging};
-use crate::fork::history::History;
-use crate::formats::changelog;
 use crate::formats::config::Config;
-use crate::formats::vars::Vars;
-use crate::formats::version::Version;
 use crate::machine;
-use crate::packages::audit::Expected;
-use crate::packages::release::Release;
 use crate::ui::bytes;
-use crate::workspace::{fragment_path, vars_path, Workspace};
+use crate::workspace::{fragment_path, Workspace};
 
 /// The tree, its source package, the unpacked chroot with the tree again, and the objects.
 const ROOM: u64 = 9_000_000_000;
@@ -66,20 +62,6 @@ pub struct Args {
     pub again: bool,
 }
 
-/// What is to be built, decided before anything happens.
-struct Plan {
-    history: History,
-    packaging: Packaging,
-    flavour: String,
-    host: &'static Arch,
-    mode: Mode,
-    accelerate: Option<&'static Arch>,
-    suite: String,
-    jobs: usize,
-    out: Utf8PathBuf,
-    version: Version,
-}
-
 /// # Errors
 /// See the README, "When it breaks".
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
@@ -93,7 +75,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 /// # Errors
 /// See the README, "When it breaks".
 pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8PathBuf> {
-    let plan = plan(workspace, args)?;
+    let plan = plan::plan(workspace, args)?;
     machine::require(fx, plan.host)?;
     let ubuntu = plan.packaging != Packaging::Bundled;
     let archs = plan.mode.chroot_archs(plan.host)?;
@@ -115,7 +97,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     };
     let mut variables = source::variables(&plan.flavour, ubuntu);
     variables.extend(plan.mode.variables(plan.host));
-    let inputs = inputs(&plan, &recipe.name()?, &variables)?;
+    let inputs = plan::inputs(&plan, &recipe.name()?, &variables)?;
     if let Some(old) = metadata::read(&plan.out).filter(|m| m.inputs == inputs && !args.again) {
         fx.ui.note(&format!("The same packages were built before, in {} s: {}", old.seconds, plan.out));
         report(fx, &plan.out)?;
@@ -171,14 +153,15 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         variables: &variables,
         jobs: plan.jobs,
     };
-    if sbuild::run(fx, &job, scratch.path(), fresh.path(), &log).map_err(|e| keep_log(fx, &plan.out, &log, e))?
+    if sbuild::run(fx, &job, scratch.path(), fresh.path(), &log)
+        .map_err(|e| outcome::keep_log(fx, &plan.out, &log, e))?
         == Did::Planned
     {
         return Ok(plan.out);
     }
     step.done("");
-    let expected = expected(&plan, &repo, tree)?;
-    audit::built(fx, fresh.path(), &expected).map_err(|e| keep_refused(fx, &plan.out, fresh.path(), e))?;
+    let expected = plan::expected(&plan, &repo, tree)?;
+    audit::built(fx, fresh.path(), &expected).map_err(|e| outcome::keep_refused(fx, &plan.out, fresh.path(), e))?;
 
     let metadata = Metadata {
         inputs,
@@ -190,11 +173,11 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         mode: plan.mode.to_string(),
         suite: plan.suite.clone(),
         chroot: chroot.name().to_owned(),
-        tools: tools(fx, &plan)?,
+        tools: metadata::tools(fx, plan.host)?,
         variables,
         substituted: source.substituted,
         from_compiler,
-        files: sizes(fresh.path())?,
+        files: metadata::sizes(fresh.path())?,
         seconds: start.elapsed().as_secs(),
         reproduce: format!(
             "git checkout {} && cargo xtask build {} --{}{} --flavour {} --suite {}",
@@ -208,55 +191,10 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     };
     fx.write(fresh.join(metadata::FILE), metadata::text(&metadata)?)?;
     fx.replace_dir(fresh.path(), &plan.out)?;
-    fx.remove(failed_log(&plan.out))?;
-    fx.remove(refused(&plan.out))?;
+    fx.remove(outcome::failed_log(&plan.out))?;
+    fx.remove(outcome::refused(&plan.out))?;
     report(fx, &plan.out)?;
     Ok(plan.out)
-}
-
-fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
-    let settings = &workspace.settings;
-    let host = arch::find(args.arch.as_deref().unwrap_or(&settings.architecture))?;
-    let mode = Mode::choose(args.native, args.cross, args.emulated, host)?;
-    let flavour = match &args.flavour {
-        Some(f) => f.clone(),
-        None => workspace.first_flavour()?.to_owned(),
-    };
-    settings.flavour(&flavour)?;
-    let suite = args.suite.clone().unwrap_or_else(|| settings.series.clone());
-    settings.suite(&suite)?;
-
-    let repo = repository(&workspace.root)?;
-    let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
-    let history = History::read(&repo, head.id())?;
-    if history.generated.is_empty() {
-        fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
-    }
-    let packaging = Packaging::of(&repo, head.tree_id())?;
-    let changelog = packaging::required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;
-    let version = changelog::top(&changelog)?.header.version;
-    let vars = packaging::required(&repo, head.tree_id(), &vars_path(&flavour))?;
-    let vars = Vars::parse(&vars)?;
-    if !vars.architectures().any(|a| a == host.debian) {
-        fail!(Input, "flavour `{flavour}` is not for {}", host.debian;
-            "`arch` in {} says what it is for", vars_path(&flavour));
-    }
-    let accelerate = mode.accelerate(!args.no_accelerate)?;
-    let plain = if mode == Mode::Emulated && accelerate.is_none() { "-plain" } else { "" };
-    let name = format!("{flavour}-{}-{mode}{plain}", host.debian);
-    let out = match &args.out {
-        Some(out) => Utf8PathBuf::try_from(std::path::absolute(out)?)?,
-        None => workspace.sibling("packages")?.join(version.as_str()).join(name),
-    };
-    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    Ok(Plan { history, packaging, flavour, host, mode, accelerate, suite, jobs, out, version })
-}
-
-/// Names everything that the packages follow from.
-fn inputs(plan: &Plan, chroot: &str, variables: &[String]) -> Result<String> {
-    let text =
-        format!("1 {} {} {} {} {chroot} {variables:?}", plan.history.tip, plan.flavour, plan.host.debian, plan.mode);
-    Ok(git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes())?.to_string())
 }
 
 /// What is not committed is not built, and whoever edits a file and builds wants to know.
@@ -288,68 +226,6 @@ fn say_substituted(fx: &Effects, suite: &str, substituted: &BTreeMap<String, Str
         let names: Vec<&str> = dropped.iter().map(|(name, _)| name.as_str()).collect();
         fx.ui.note(&format!("     build dependencies of parts that are not built: {}", names.join(" ")));
     }
-}
-
-fn failed_log(out: &Utf8Path) -> Utf8PathBuf {
-    Utf8PathBuf::from(format!("{out}.failed.log"))
-}
-
-/// A failed build's log stays, beside where the packages would have been.
-fn keep_log(fx: &Effects, out: &Utf8Path, log: &Utf8Path, error: anyhow::Error) -> anyhow::Error {
-    let kept = failed_log(out);
-    match fx.rename(log, &kept) {
-        Ok(_) => error.context(format!("the build failed; its log is {kept}")),
-        Err(_) => error,
-    }
-}
-
-fn refused(out: &Utf8Path) -> Utf8PathBuf {
-    Utf8PathBuf::from(format!("{out}.refused"))
-}
-
-/// Packages that fail the audit took as long to build as good ones: they stay to be looked at, under a name
-/// that nobody installs from.
-fn keep_refused(fx: &Effects, out: &Utf8Path, fresh: &Utf8Path, error: anyhow::Error) -> anyhow::Error {
-    let kept = refused(out);
-    match fx.replace_dir(fresh, &kept) {
-        Ok(_) => error.context(format!("the build ended well and its packages did not pass; they are in {kept}")),
-        Err(_) => error,
-    }
-}
-
-/// What the audit is to find: a set that is not this is not built.
-fn expected(plan: &Plan, repo: &git2::Repository, tree: git2::Oid) -> Result<Expected> {
-    let fragment = Config::parse(&packaging::required(repo, tree, &fragment_path(&plan.flavour))?)?;
-    Ok(Expected {
-        release: Some(Release { abi: plan.version.abi()?.uname(), flavour: plan.flavour.clone() }),
-        architecture: Some(plan.host.debian.to_owned()),
-        fragments: BTreeMap::from([(plan.flavour.clone(), fragment)]),
-    })
-}
-
-fn tools(fx: &Effects, plan: &Plan) -> Result<BTreeMap<String, String>> {
-    let mut tools = BTreeMap::new();
-    let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
-    tools.insert("sbuild".to_owned(), first(fx.read(cmd!(fx.sh, "sbuild --version"))?.text()));
-    tools.insert("mmdebstrap".to_owned(), first(fx.read(cmd!(fx.sh, "mmdebstrap --version"))?.text()));
-    if arch::build()? != plan.host {
-        let qemu = format!("qemu-{}-static", plan.host.qemu);
-        if let Ok(version) = fx.read(Run::from(cmd!(fx.sh, "{qemu} --version"))) {
-            tools.insert("qemu".to_owned(), first(version.text()));
-        }
-    }
-    Ok(tools)
-}
-
-fn sizes(dir: &Utf8Path) -> Result<BTreeMap<String, u64>> {
-    let mut sizes = BTreeMap::new();
-    for entry in dir.read_dir_utf8()? {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            sizes.insert(entry.file_name().to_owned(), entry.metadata()?.len());
-        }
-    }
-    Ok(sizes)
 }
 
 fn report(fx: &Effects, dir: &Utf8Path) -> Result<()> {

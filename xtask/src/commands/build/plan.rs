@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What `build` is to build, decided before anything happens.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+
+use super::Args;
+use crate::arch::{self, Arch};
+use crate::build::mode::Mode;
+use crate::effects::repository;
+use crate::flavour::packaging::{self, Packaging};
+use crate::fork::history::History;
+use crate::formats::changelog;
+use crate::formats::config::Config;
+use crate::formats::vars::Vars;
+use crate::formats::version::Version;
+use crate::packages::audit::Expected;
+use crate::packages::release::Release;
+use crate::workspace::{fragment_path, vars_path, Workspace};
+
+/// What is to be built, decided before anything happens.
+pub struct Plan {
+    pub history: History,
+    pub packaging: Packaging,
+    pub flavour: String,
+    pub host: &'static Arch,
+    pub mode: Mode,
+    pub accelerate: Option<&'static Arch>,
+    pub suite: String,
+    pub jobs: usize,
+    pub out: Utf8PathBuf,
+    pub version: Version,
+}
+
+/// Reads the branch, its settings and the arguments.
+///
+/// # Errors
+/// The branch is no fork or has no flavours; a name or a wish that makes no sense.
+pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
+    let settings = &workspace.settings;
+    let host = arch::find(args.arch.as_deref().unwrap_or(&settings.architecture))?;
+    let mode = Mode::choose(args.native, args.cross, args.emulated, host)?;
+    let flavour = match &args.flavour {
+        Some(f) => f.clone(),
+        None => workspace.first_flavour()?.to_owned(),
+    };
+    settings.flavour(&flavour)?;
+    let suite = args.suite.clone().unwrap_or_else(|| settings.series.clone());
+    settings.suite(&suite)?;
+
+    let repo = repository(&workspace.root)?;
+    let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
+    let history = History::read(&repo, head.id())?;
+    if history.generated.is_empty() {
+        fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
+    }
+    let packaging = Packaging::of(&repo, head.tree_id())?;
+    let changelog = packaging::required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;
+    let version = changelog::top(&changelog)?.header.version;
+    let vars = packaging::required(&repo, head.tree_id(), &vars_path(&flavour))?;
+    let vars = Vars::parse(&vars)?;
+    if !vars.architectures().any(|a| a == host.debian) {
+        fail!(Input, "flavour `{flavour}` is not for {}", host.debian;
+            "`arch` in {} says what it is for", vars_path(&flavour));
+    }
+    let accelerate = mode.accelerate(!args.no_accelerate)?;
+    let plain = if mode == Mode::Emulated && accelerate.is_none() { "-plain" } else { "" };
+    let name = format!("{flavour}-{}-{mode}{plain}", host.debian);
+    let out = match &args.out {
+        Some(out) => Utf8PathBuf::try_from(std::path::absolute(out)?)?,
+        None => workspace.sibling("packages")?.join(version.as_str()).join(name),
+    };
+    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    Ok(Plan { history, packaging, flavour, host, mode, accelerate, suite, jobs, out, version })
+}
+
+/// Names everything that the packages follow from.
+///
+/// # Errors
+/// None that one would see.
+pub fn inputs(plan: &Plan, chroot: &str, variables: &[String]) -> Result<String> {
+    let text =
+        format!("1 {} {} {} {} {chroot} {variables:?}", plan.history.tip, plan.flavour, plan.host.debian, plan.mode);
+    Ok(git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes())?.to_string())
+}
+
+/// What the audit is to find: a set that is not this is not built.
+///
+/// # Errors
+/// The fragment cannot be read.
+pub fn expected(plan: &Plan, repo: &git2::Repository, tree: git2::Oid) -> Result<Expected> {
+    let fragment = Config::parse(&packaging::required(repo, tree, &fragment_path(&plan.flavour))?)?;
+    Ok(Expected {
+        release: Some(Release { abi: plan.version.abi()?.uname(), flavour: plan.flavour.clone() }),
+        architecture: Some(plan.host.debian.to_owned()),
+        fragments: BTreeMap::from([(plan.flavour.clone(), fragment)]),
+    })
+}

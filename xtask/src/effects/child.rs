@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A child process from its start to its end: its output as it comes, an interruption, what it leaves behind.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::command::{Output, Run};
+use super::signals;
+use crate::error::{Failure, Kind};
+
+/// How long a child may take to clean up after SIGTERM before SIGKILL. sbuild removes its chroot then.
+const GRACE: Duration = Duration::from_secs(60);
+/// How many of the last lines a failure shows.
+const LAST_LINES: usize = 12;
+
+/// Starts it and stays with it to the end.
+///
+/// # Errors
+/// As [`super::Effects::read`].
+pub(super) fn execute(run: &mut Run) -> Result<Output> {
+    let line = run.line();
+    let program = run.command.get_program().to_string_lossy().into_owned();
+    if !run.terminal {
+        // sudo asks for the password on the terminal itself, which is for the foreground group only.
+        if !run.sudo {
+            run.command.process_group(0);
+        }
+        run.command.stdin(if run.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+        run.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+    let mut log = match &run.log {
+        Some(path) => {
+            let mut file = File::create(path).with_context(|| format!("cannot write {path}"))?;
+            writeln!(file, "$ {line}")?;
+            Some(file)
+        }
+        None => None,
+    };
+    let mut child = run.command.spawn().map_err(|e| {
+        let hint = run
+            .hint
+            .clone()
+            .unwrap_or_else(|| format!("`cargo xtask quickstart` installs what is missing; here it is `{program}`"));
+        anyhow::Error::from(e).context(Failure::new(Kind::Machine, format!("cannot start `{program}`")).hint(hint))
+    })?;
+
+    let mut stdout = Vec::new();
+    let mut last = VecDeque::new();
+    if !run.terminal {
+        let feeder = run.stdin.take().zip(child.stdin.take());
+        let (send, receive) = mpsc::channel();
+        std::thread::scope(|scope| -> Result<()> {
+            if let Some((bytes, mut pipe)) = feeder {
+                // A program that does not read all of its input is no fault of the feeder.
+                scope.spawn(move || drop(pipe.write_all(&bytes)));
+            }
+            let (out, err) = (child.stdout.take(), child.stderr.take());
+            let send_err = send.clone();
+            scope.spawn(move || out.map(|o| pump(o, true, &send)));
+            scope.spawn(move || err.map(|e| pump(e, false, &send_err)));
+            // A child that has left its own children behind with our pipe open would keep us for ever:
+            // the wait ends with the process, and the pipes get a moment more.
+            let mut ended: Option<Instant> = None;
+            loop {
+                match receive.recv_timeout(Duration::from_millis(100)) {
+                    Ok((is_out, bytes)) => {
+                        if let Some(log) = &mut log {
+                            log.write_all(&bytes)?;
+                        }
+                        let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+                        if is_out {
+                            stdout.extend_from_slice(&bytes);
+                        }
+                        if let Some(watch) = &mut run.watch {
+                            watch(&text);
+                        }
+                        if !text.is_empty() {
+                            last.push_back(text);
+                            if last.len() > LAST_LINES {
+                                last.pop_front();
+                            }
+                        }
+                    }
+                    Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                    Err(mpsc::RecvTimeoutError::Timeout) => {
+                        if ended.is_none() && child.try_wait()?.is_some() {
+                            ended = Some(Instant::now());
+                        }
+                    }
+                }
+                if signals::interrupted() {
+                    end(&mut child);
+                    break;
+                }
+                if ended.is_some_and(|e| e.elapsed() > Duration::from_secs(5)) {
+                    kill_group(&child, rustix::process::Signal::KILL);
+                }
+            }
+            Ok(())
+        })?;
+    }
+    let status = child.wait()?;
+    if signals::interrupted() {
+        fail!(Interrupted, "interrupted during `{program}`");
+    }
+    if !status.success() && !run.any_status {
+        return Err(run.failure(&format!("failed with {status}"), &last));
+    }
+    Ok(Output { status, stdout })
+}
+
+/// Sends each line (or what there is at the end) as it comes.
+fn pump(stream: impl Read, is_out: bool, send: &mpsc::Sender<(bool, Vec<u8>)>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut bytes = Vec::new();
+        match reader.read_until(b'\n', &mut bytes) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {
+                if send.send((is_out, bytes)).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Asks the child's whole group to end, and makes it.
+fn end(child: &mut Child) {
+    kill_group(child, rustix::process::Signal::TERM);
+    let start = Instant::now();
+    while start.elapsed() < GRACE {
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    kill_group(child, rustix::process::Signal::KILL);
+    signals::end_descendants();
+}
+
+fn kill_group(child: &Child, signal: rustix::process::Signal) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        // It may be gone already: then there is nothing to end.
+        let _ = rustix::process::kill_process_group(pid, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xshell::cmd;
+
+    #[test]
+    fn a_failure_shows_command_status_and_last_lines() {
+        let sh = xshell::Shell::new().unwrap();
+        let script = "echo one; echo two >&2; exit 3";
+        let error = execute(&mut Run::from(cmd!(sh, "sh -c {script}"))).err().unwrap().to_string();
+        assert!(error.contains("exit status: 3") && error.contains("| one") && error.contains("| two"), "{error}");
+    }
+
+    #[test]
+    fn a_daemon_left_behind_does_not_hold_us() {
+        let sh = xshell::Shell::new().unwrap();
+        let script = "sleep 300 & echo started";
+        let start = Instant::now();
+        let out = execute(&mut Run::from(cmd!(sh, "sh -c {script}"))).unwrap();
+        assert_eq!(out.text(), "started");
+        assert!(start.elapsed() < Duration::from_secs(60));
+    }
+}
