@@ -12,6 +12,7 @@ mod child;
 mod command;
 mod files;
 mod journal;
+mod kept;
 mod objects;
 mod signals;
 
@@ -24,6 +25,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use command::{Did, Output, Run};
 pub use files::{free_bytes, Scratch};
 pub use journal::{state_dir, Journal, Move};
+pub use kept::{Hold, Lock};
 pub use objects::{repository, RefMove, Session};
 
 use crate::ui::Ui;

@@ -57,15 +57,26 @@ impl Failure {
 }
 
 /// The exit code for an error: that of the outermost [`Failure`] in its chain; a text that is not of its
-/// format is bad input; all else is a fault of ours, 70.
+/// format is bad input; a full disk is the machine's; all else is a fault of ours, 70.
 pub fn exit_code(error: &anyhow::Error) -> i32 {
     let format = || error.downcast_ref::<FormatError>().map_or(70, |_| Kind::Input as i32);
-    failure_in(error).map_or_else(format, |f| f.kind as i32)
+    let other = || if no_room(error) { Kind::Machine as i32 } else { format() };
+    failure_in(error).map_or_else(other, |f| f.kind as i32)
+}
+
+/// Is a full disk behind it? That can happen wherever anything is written.
+fn no_room(error: &anyhow::Error) -> bool {
+    let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded];
+    error.chain().filter_map(|c| c.downcast_ref::<std::io::Error>()).any(|e| full.contains(&e.kind()))
 }
 
 /// The hint of the outermost [`Failure`].
 pub fn hint(error: &anyhow::Error) -> Option<&str> {
-    failure_in(error).and_then(|f| f.hint.as_deref())
+    let room = || {
+        no_room(error)
+            .then_some("free room on that disk and run it again; KERNEL_FORK_CACHE puts the cache on another one")
+    };
+    failure_in(error).map_or_else(room, |f| f.hint.as_deref())
 }
 
 /// anyhow finds a value that was attached as context at any depth, where walking `chain()` would not.
@@ -123,6 +134,14 @@ mod tests {
         let cause: anyhow::Error = std::fmt::Error.into();
         let e = cause.context(Failure::new(Kind::Network, "no answer").hint("try again")).context("cannot fetch");
         assert_eq!((exit_code(&e), hint(&e)), (5, Some("try again")));
+    }
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_ours() {
+        let e =
+            Err::<(), _>(std::io::Error::from(std::io::ErrorKind::StorageFull)).context("cannot write x").unwrap_err();
+        assert_eq!(exit_code(&e), 4);
+        assert!(hint(&e).unwrap().contains("free room"));
     }
 
     #[test]

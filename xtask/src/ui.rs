@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+/// What a spinner goes through; the last one is for its end.
+const TICKS: &[&str] = &["|", "/", "-", "\\", " "];
+
 /// How to talk. One per process; shared by reference.
 pub struct Ui {
     verbose: bool,
@@ -78,9 +81,7 @@ impl Ui {
         if self.terminal {
             let bar = ProgressBar::new_spinner();
             let style = ProgressStyle::with_template("{spinner} {prefix} [{elapsed}] {wide_msg:.dim}");
-            bar.set_style(
-                style.unwrap_or_else(|_| ProgressStyle::default_spinner()).tick_strings(&["|", "/", "-", "\\", " "]),
-            );
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()).tick_strings(TICKS));
             bar.set_prefix(name.to_owned());
             bar.enable_steady_tick(Duration::from_millis(200));
             *self.lock() = Some(bar);
@@ -93,6 +94,21 @@ impl Ui {
     /// What the running step is at: shown beside the spinner, nowhere else.
     pub fn progress(&self, text: &str) {
         if let Some(bar) = self.lock().as_ref() {
+            bar.set_message(text.to_owned());
+        }
+    }
+
+    /// How far the running step is: a bar where `of` is known (not 0), and what it is at.
+    pub fn fraction(&self, done: u64, of: u64, text: &str) {
+        if let Some(bar) = self.lock().as_ref() {
+            if of > 0 && bar.length().is_none() {
+                let style = ProgressStyle::with_template("{spinner} {prefix} [{elapsed}] [{bar:20}] {wide_msg:.dim}");
+                bar.set_style(
+                    style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ").tick_strings(TICKS),
+                );
+                bar.set_length(of);
+            }
+            bar.set_position(done.min(of));
             bar.set_message(text.to_owned());
         }
     }

@@ -30,18 +30,21 @@ pub struct Configured<'a> {
     pub fragment: &'a Config,
 }
 
-/// Resolves the flavour's configuration with the compiler of `chroot` and writes what differs into the
-/// annotations of `copy`. Returns the symbols, each with its value.
+/// What the build's copy has instead of the tree's own.
+#[derive(Default)]
+pub struct Adapted {
+    /// Symbols, each with the value that the compiler gives it.
+    pub symbols: BTreeMap<String, String>,
+    /// Files by path.
+    pub files: BTreeMap<String, String>,
+}
+
+/// Resolves the flavour's configuration with the compiler of `chroot`, and sets what differs in the annotations
+/// of the tree written out at `copy`.
 ///
 /// # Errors
 /// Kconfig fails; a symbol that the fragment asks for cannot be had with this compiler.
-pub fn adapt(
-    fx: &Effects,
-    chroot: &Chroot,
-    own: &'static Arch,
-    of: &Configured,
-    copy: &Utf8Path,
-) -> Result<BTreeMap<String, String>> {
+pub fn adapt(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured, copy: &Utf8Path) -> Result<Adapted> {
     let step = fx.ui.step("resolve the configuration with the compiler of the chroot");
     let path = format!("{}/config/annotations", of.dir);
     let read = |path: &str| fs::read_to_string(copy.join(path)).map_err(|e| FormatError::new(path, e.to_string()));
@@ -70,7 +73,6 @@ pub fn adapt(
         annotations.set(&mismatch.symbol, &format!("{arch}-{}", of.flavour), value)?;
         changed.insert(mismatch.symbol, value.map_or("-", Value::as_str).to_owned());
     }
-    fs::write(copy.join(&path), annotations.to_text())?;
     step.done(&format!("{} symbols differ from the series' own", changed.len()));
-    Ok(changed)
+    Ok(Adapted { symbols: changed, files: BTreeMap::from([(path, annotations.to_text())]) })
 }

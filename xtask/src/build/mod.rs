@@ -10,6 +10,8 @@ pub mod compiler;
 pub mod depends;
 pub mod metadata;
 pub mod mode;
+pub mod objects;
+pub mod progress;
 pub mod sbuild;
 pub mod source;
 pub mod tree;

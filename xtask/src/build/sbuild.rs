@@ -7,7 +7,8 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
-use super::source::RULES;
+use super::progress::Progress;
+use super::source::{NAME, RULES};
 use crate::arch::Arch;
 use crate::effects::{Did, Effects, Run};
 use crate::error::Kind;
@@ -22,19 +23,28 @@ pub struct Job<'a> {
     pub suite: &'a str,
     pub variables: &'a [String],
     pub jobs: usize,
+    /// Directories that the chroot gets to see, each with the place where.
+    pub mounts: &'a [(Utf8PathBuf, &'static str)],
 }
 
 /// Builds into the directory `out` with the log in `log`; `scratch` takes the unpacked chroot.
 ///
 /// # Errors
 /// The build fails ([`Kind::Build`]).
-pub fn run(fx: &Effects, job: &Job, scratch: &Utf8Path, out: &Utf8Path, log: &Utf8Path) -> Result<Did> {
+pub fn run(
+    fx: &Effects,
+    job: &Job,
+    scratch: &Utf8Path,
+    out: &Utf8Path,
+    log: &Utf8Path,
+    progress: &mut Progress,
+) -> Result<Did> {
     for dir in ["home", "unpacked"] {
         fs::create_dir_all(scratch.join(dir))?;
     }
     let unpacked = scratch.join("unpacked");
     let configuration = scratch.join("sbuild.conf");
-    fs::write(&configuration, configuration_text(&unpacked))?;
+    fs::write(&configuration, configuration_text(&unpacked, job.mounts))?;
     let home = scratch.join("home");
     let (chroot, dsc, suite) = (job.chroot, job.dsc, job.suite);
     let (build, host) = (job.build.debian, job.host.debian);
@@ -44,7 +54,7 @@ pub fn run(fx: &Effects, job: &Job, scratch: &Utf8Path, out: &Utf8Path, log: &Ut
         fx.sh,
         "sbuild --chroot-mode=unshare --chroot={chroot} --build={build} --host={host} --dist={suite} --arch-all --arch-any
          --build-dep-resolver=null --no-apt-update --no-apt-upgrade --no-apt-distupgrade --no-run-lintian
-         --build-dir={out} --build-path=/build/fork --dsc-dir=linux {rules} {dsc} --verbose"
+         --build-dir={out} --build-path=/build/fork --dsc-dir={NAME} {rules} {dsc} --verbose"
     )
     .env("SBUILD_CONFIG", configuration)
     .env("HOME", home)
@@ -52,25 +62,19 @@ pub fn run(fx: &Effects, job: &Job, scratch: &Utf8Path, out: &Utf8Path, log: &Ut
     .env("LC_ALL", "C.UTF-8")
     .env("DEB_BUILD_OPTIONS", format!("parallel={}", job.jobs));
     let hint = format!("the log is {log}; the first `error:` or `Error` in it is most often the one that counts");
-    let mut objects = 0;
-    let watch = |line: &str| {
-        let line = line.trim();
-        if line.starts_with("CC ") || line.starts_with("CC\t") {
-            objects += 1;
-            fx.ui.progress(&format!("{objects} objects: {line}"));
-        } else if line.starts_with('|') || line.starts_with("dh_") || line.starts_with("dpkg") {
-            fx.ui.progress(line);
-        }
-    };
-    fx.change(out, Run::from(sbuild).or(Kind::Build, hint).log(log).watch(watch))
+    fx.change(out, Run::from(sbuild).or(Kind::Build, hint).log(log).watch(|line| progress.line(line)))
 }
 
-/// Perl, as sbuild wants it. Our own path is the only thing that comes in, quoted for Perl.
-fn configuration_text(unpacked: &Utf8Path) -> String {
-    let template = unpacked.join("sbuild.XXXXXXXXXX");
-    let template = template.as_str().replace('\\', "\\\\").replace('\'', "\\'");
+/// Perl, as sbuild wants it. Our own paths are the only thing that comes in, quoted for Perl.
+fn configuration_text(unpacked: &Utf8Path, mounts: &[(Utf8PathBuf, &str)]) -> String {
+    let quote = |path: &Utf8Path| path.as_str().replace('\\', "\\\\").replace('\'', "\\'");
+    let template = quote(&unpacked.join("sbuild.XXXXXXXXXX"));
+    let mounts: String = mounts
+        .iter()
+        .map(|(from, to)| format!("{{ directory => '{}', mountpoint => '{to}' }}, ", quote(from)))
+        .collect();
     format!(
-        "$chroot_mode = 'unshare';\n$unshare_tmpdir_template = '{template}';\n$build_dep_resolver = 'null';\n\
+        "$chroot_mode = 'unshare';\n$unshare_tmpdir_template = '{template}';\n$unshare_bind_mounts = [ {mounts}];\n$build_dep_resolver = 'null';\n\
          $apt_update = 0; $apt_upgrade = 0; $apt_distupgrade = 0; $apt_clean = 0;\n\
          $run_lintian = 0; $run_piuparts = 0; $run_autopkgtest = 0;\n\
          $purge_build_directory = 'always'; $purge_build_deps = 'never'; $purge_session = 'always';\n\

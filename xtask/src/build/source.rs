@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A source package for sbuild out of a build tree, without running anything of the tree.
+//! A source package for sbuild that stands for a build tree, without running anything of the tree.
 //!
-//! Ubuntu's `debian/control` is made by `debian/rules clean`, which only the chroot may run. So the build's
-//! copy gets a stand-in with the build dependencies; the real one replaces it as the first thing that
-//! happens in the chroot.
+//! sbuild takes source packages. Packing a kernel into one and unpacking it takes longer than building a small
+//! one, so what is packed is a stand-in: a `debian/control` with the build dependencies and the makefile that
+//! stands in for `debian/rules`. The tree itself is mounted into the chroot, read-only to whoever builds, and
+//! the makefile copies it over the stand-in as the first thing that happens. Ubuntu's `debian/control` is made
+//! by `debian/rules clean`, which only the chroot may run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,6 +25,12 @@ use crate::settings::Suite;
 
 /// The makefile that stands in for `debian/rules` in the build's copy.
 pub const RULES: &str = "debian/fork.mk";
+/// What the folder is called that a build runs in.
+pub const NAME: &str = "linux";
+/// Where the chroot has the tree.
+pub const MOUNTED: &str = "/srv/kernel-tree";
+/// Where the chroot has the objects: beside the tree, so that they can be kept. Anybody may make it.
+pub const OBJECTS: &str = "/tmp/kernel-objects";
 
 /// Build dependencies that only these parts of Ubuntu's packaging need; the parts are off (see
 /// [`variables`]), and some of them a cross chroot could not install.
@@ -117,24 +125,34 @@ pub fn variables(flavour: &str, ubuntu: bool) -> Vec<String> {
     variables
 }
 
-/// Prepares `tree` (a build's copy) and packs it. Returns the `.dsc`.
+/// Packs the stand-in for the tree whose packaging is in `dir`, in a scratch. Files of `own` take the place of the
+/// tree's. Returns the `.dsc`.
 ///
 /// # Errors
 /// dpkg-source fails; no room on the disk.
-pub fn pack(fx: &Effects, tree: &Utf8Path, dir: &str, source: &Source) -> Result<Utf8PathBuf> {
-    let debian = tree.join("debian");
-    fs::copy(tree.join(dir).join("changelog"), debian.join("changelog"))?;
-    fs::write(debian.join("control"), stand_in(source))?;
-    fs::write(tree.join(RULES), RULES_TEXT)?;
-    let parent = tree.parent().context("a build tree has a parent")?;
-    let name = tree.file_name().context("a build tree has a name")?;
-    // Format 1.0 takes a version with a revision from a tree alone; the fastest compression, since the
-    // result is unpacked once and thrown away.
-    let pack = cmd!(fx.sh, "dpkg-source --format=1.0 -sn -Zgzip -z1 --build {name}").env("LC_ALL", "C");
-    let _in_parent = fx.sh.push_dir(parent.as_std_path());
+pub fn pack(
+    fx: &Effects,
+    scratch: &Utf8Path,
+    changelog: &str,
+    source: &Source,
+    own: &BTreeMap<String, String>,
+) -> Result<Utf8PathBuf> {
+    let copy = scratch.join(NAME);
+    let mut files = vec![("debian/changelog", changelog.to_owned()), ("debian/control", stand_in(source))];
+    let rules = RULES_TEXT.replace("@TREE@", MOUNTED).replace("@OBJECTS@", OBJECTS);
+    files.push((RULES, rules));
+    files.extend(own.iter().map(|(path, text)| (path.as_str(), text.clone())));
+    for (path, text) in files {
+        let to = copy.join(path);
+        fs::create_dir_all(to.parent().context("a file has a directory")?)?;
+        fs::write(to, text)?;
+    }
+    // Format 1.0 takes a version with a revision from a tree alone.
+    let pack = cmd!(fx.sh, "dpkg-source --format=1.0 -sn -Zgzip -z1 --build {NAME}").env("LC_ALL", "C");
+    let _in_scratch = fx.sh.push_dir(scratch.as_std_path());
     fx.read(pack)?;
     let version = source.version.split_once(':').map_or(source.version.as_str(), |(_, v)| v);
-    Ok(parent.join(format!("{}_{version}.dsc", source.name)))
+    Ok(scratch.join(format!("{}_{version}.dsc", source.name)))
 }
 
 fn stand_in(source: &Source) -> String {
@@ -152,6 +170,16 @@ fn stand_in(source: &Source) -> String {
 /// Warns that it overrides recipes, as it is meant to.
 const RULES_TEXT: &str = "\
 #!/usr/bin/make -f
+# What the stand-in has already (changelog, control) stays as it is there.
+ifeq ($(wildcard debian/rules),)
+ifneq ($(shell cp --archive --no-clobber @TREE@/. . && echo copied),copied)
+$(error the tree could not be copied into the chroot)
+endif
+endif
+# `clean` takes away what an earlier build in this folder left; what is kept is not its business.
+ifeq ($(filter clean,$(MAKECMDGOALS)),)
+override builddir := @OBJECTS@/tree
+endif
 include debian/rules
 # Of the arch:all packages the common headers alone belong to a flavour's set; the vendor's own recipe
 # would add an empty linux-source, linux-doc and linux-tools-common, newer than the archive's.

@@ -14,9 +14,10 @@ use self::plan::Plan;
 use super::audit;
 use crate::build::archive::Archive;
 use crate::build::chroot::Recipe;
-use crate::build::compiler::{self, Configured};
+use crate::build::compiler::{self, Adapted, Configured};
 use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
+use crate::build::progress::Progress;
 use crate::build::{depends, sbuild, source, tree as build_tree};
 use crate::effects::{free_bytes, repository, Did, Effects};
 use crate::flavour::packaging::{self, Packaging};
@@ -57,6 +58,9 @@ pub struct Args {
     /// Leave the compiler and tools of an emulated build to qemu-user too: many times slower
     #[arg(long, requires = "emulated")]
     pub no_accelerate: bool,
+    /// Use the objects of the last build with this option, for the same flavour, architecture and mode
+    #[arg(long)]
+    pub incremental: bool,
     /// Build again even where the same packages are there
     #[arg(long)]
     pub again: bool,
@@ -116,12 +120,13 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         fail!(Machine, "a build takes up to {} and {} has {} free", bytes(ROOM), fx.cache(), bytes(free);
             "KERNEL_FORK_CACHE puts it on another disk");
     }
-    let step = fx.ui.step(&format!("write out the tree of {:.12}", plan.history.tip));
-    let copy = scratch.join("linux");
-    build_tree::export(fx, &workspace.root, plan.history.tip, &copy)?;
-    step.done("");
+    let Some(ready) = build_tree::ready(fx, &repo, &workspace.root, plan.history.tip)? else {
+        return planned(fx, &plan, &recipe.name()?, &variables);
+    };
+    let objects =
+        args.incremental.then(|| plan.objects(fx, workspace, &ready, chroot.name(), &variables)).transpose()?;
 
-    let from_compiler = if ubuntu && plan.suite != workspace.settings.series {
+    let adapted = if ubuntu && plan.suite != workspace.settings.series {
         let fragment = Config::parse(&packaging::required(&repo, tree, &fragment_path(&plan.flavour))?)?;
         let configured = Configured {
             repo: &repo,
@@ -131,12 +136,13 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
             host: plan.host,
             fragment: &fragment,
         };
-        compiler::adapt(fx, &chroot, archs[0], &configured, &copy)?
+        compiler::adapt(fx, &chroot, archs[0], &configured, &ready.path)?
     } else {
-        BTreeMap::new()
+        Adapted::default()
     };
-    let step = fx.ui.step("pack the source");
-    let dsc = source::pack(fx, &copy, plan.packaging.dir(), &source)?;
+    let changelog = packaging::required(&repo, tree, &format!("{}/changelog", plan.packaging.dir()))?;
+    let step = fx.ui.step("pack what stands for the tree");
+    let dsc = source::pack(fx, scratch.path(), &changelog, &source, &adapted.files)?;
     step.done("");
 
     let parent = plan.out.parent().context("the output directory has a parent")?;
@@ -144,6 +150,8 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let fresh = fx.scratch("packages", Some(parent).filter(|p| p.is_dir()))?;
     let log = fresh.join("build.log");
     let step = fx.ui.step(&format!("build {} {} ({})", plan.flavour, plan.version.as_str(), plan.mode));
+    let mut mounts = vec![(ready.path.clone(), source::MOUNTED)];
+    mounts.extend(objects.iter().map(|o| (o.mounted(), source::OBJECTS)));
     let job = sbuild::Job {
         dsc: &dsc,
         chroot: &chroot.tar,
@@ -152,14 +160,21 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         suite: &plan.suite,
         variables: &variables,
         jobs: plan.jobs,
+        mounts: &mounts,
     };
-    if sbuild::run(fx, &job, scratch.path(), fresh.path(), &log)
-        .map_err(|e| outcome::keep_log(fx, &plan.out, &log, e))?
-        == Did::Planned
-    {
+    let mut progress = Progress::new(fx, &format!("{} {} {}", workspace.root, plan.flavour, plan.host.debian))?;
+    let clean = objects.as_ref().is_none_or(|o| !o.any());
+    let ended = sbuild::run(fx, &job, scratch.path(), fresh.path(), &log, &mut progress);
+    if let Some(objects) = objects.filter(|_| ended.is_ok() || outcome::by_itself(&log)) {
+        objects.whole()?;
+    }
+    if ended.map_err(|e| outcome::failed(fx, &plan.out, &log, e))? == Did::Planned {
         return Ok(plan.out);
     }
     step.done("");
+    if clean {
+        progress.learn()?;
+    }
     let expected = plan::expected(&plan, &repo, tree)?;
     audit::built(fx, fresh.path(), &expected).map_err(|e| outcome::keep_refused(fx, &plan.out, fresh.path(), e))?;
 
@@ -176,7 +191,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         tools: metadata::tools(fx, plan.host)?,
         variables,
         substituted: source.substituted,
-        from_compiler,
+        from_compiler: adapted.symbols,
         files: metadata::sizes(fresh.path())?,
         seconds: start.elapsed().as_secs(),
         reproduce: format!(

@@ -71,8 +71,9 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
             loop {
                 match receive.recv_timeout(Duration::from_millis(100)) {
                     Ok((is_out, bytes)) => {
-                        if let Some(log) = &mut log {
-                            log.write_all(&bytes)?;
+                        if let Some(Err(e)) = log.as_mut().map(|log| log.write_all(&bytes)) {
+                            end(&mut child);
+                            return Err(e).context("cannot write the log");
                         }
                         let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
                         if is_out {

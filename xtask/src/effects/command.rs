@@ -143,6 +143,25 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// What it writes can be read by everybody, whatever umask the person has: a chroot's users are others.
+    #[must_use]
+    pub fn for_everybody(mut self) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "umask 022 && exec \"$0\" \"$@\""]);
+        shell.arg(self.command.get_program()).args(self.command.get_args());
+        for (key, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(key, value),
+                None => shell.env_remove(key),
+            };
+        }
+        if let Some(dir) = self.command.get_current_dir() {
+            shell.current_dir(dir);
+        }
+        self.command = shell;
+        self
+    }
+
     /// The line that does the same in a shell: directory, environment and quoting included.
     pub fn line(&self) -> String {
         let mut line = String::new();
@@ -197,14 +216,21 @@ impl Effects {
     /// # Errors
     /// As [`Effects::read`].
     pub fn change<'a>(&self, path: impl AsRef<Utf8Path>, run: impl Into<Run<'a>>) -> Result<Did> {
+        Ok(self.output(path, run)?.map_or(Did::Planned, |_| Did::Done))
+    }
+
+    /// As [`Effects::change`], with what it printed; `None` in a dry run.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn output<'a>(&self, path: impl AsRef<Utf8Path>, run: impl Into<Run<'a>>) -> Result<Option<Output>> {
         let mut run = run.into();
         if self.planned(path.as_ref()) {
             self.ui.planned(&run.line());
-            return Ok(Did::Planned);
+            return Ok(None);
         }
         self.ui.command(&run.line());
-        execute(&mut run)?;
-        Ok(Did::Done)
+        Ok(Some(execute(&mut run)?))
     }
 }
 

@@ -9,8 +9,9 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use xshell::cmd;
 
-use super::command::{quote, Did};
+use super::command::{quote, Did, Run};
 use super::Effects;
 
 /// How the name of each scratch begins: nothing of the person's is ever swept away.
@@ -61,7 +62,7 @@ impl Effects {
             None => self.cache.join("tmp"),
         };
         fs::create_dir_all(&parent).with_context(|| format!("cannot make {parent}"))?;
-        sweep(&parent);
+        self.sweep(&parent);
         let prefix = format!("{MARK}{purpose}.{}.", std::process::id());
         let dir = tempfile::Builder::new()
             .prefix(&prefix)
@@ -79,10 +80,10 @@ impl Effects {
     /// # Errors
     /// As [`Effects::scratch`].
     pub fn shared_scratch(&self, purpose: &str) -> Result<Scratch> {
-        let open =
-            |dir: &Utf8Path| fs::metadata(dir).is_ok_and(|m| PermissionsExt::mode(&m.permissions()) & 0o001 != 0);
-        let reachable = self.cache.ancestors().filter(|d| d.is_dir()).all(open);
-        self.scratch(purpose, Some(Utf8Path::new("/var/tmp")).filter(|_| !reachable && !self.dry))
+        let reachable = self.cache_is_open();
+        let scratch = self.scratch(purpose, Some(Utf8Path::new("/var/tmp")).filter(|_| !reachable && !self.dry))?;
+        fs::set_permissions(scratch.path(), PermissionsExt::from_mode(0o755))?;
+        Ok(scratch)
     }
 
     /// Writes a file, by a temporary one beside it and a rename. Does nothing where it is so already.
@@ -171,6 +172,35 @@ impl Effects {
         Ok(Did::Done)
     }
 
+    /// What the users of a rootless chroot have made is not this user's, who may only act as one of them.
+    fn remove_dir(&self, path: &Utf8Path) -> std::io::Result<()> {
+        match fs::remove_dir_all(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                // The outermost ones are this user's again, and stay for the second try.
+                let _ = self.read(Run::from(cmd!(self.sh, "mmdebstrap --unshare-helper rm -rf {path}")).any_status());
+                fs::remove_dir_all(path)
+            }
+            gone => gone,
+        }
+    }
+
+    /// Removes the scratches of processes that were killed: `.kernel-fork.PURPOSE.PID.RANDOM`.
+    fn sweep(&self, parent: &Utf8Path) {
+        for entry in parent.read_dir_utf8().into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let mut parts = name.strip_prefix(MARK).unwrap_or("").splitn(3, '.').skip(1);
+            let (Some(pid), Some(_)) = (parts.next().and_then(|p| p.parse::<i32>().ok()), parts.next()) else {
+                continue;
+            };
+            let alive = rustix::process::Pid::from_raw(pid)
+                .is_none_or(|p| !matches!(rustix::process::test_kill_process(p), Err(rustix::io::Errno::SRCH)));
+            if !alive {
+                // What cannot be removed now (another user's) is no reason not to work.
+                let _ = self.remove_dir(entry.path());
+            }
+        }
+    }
+
     /// Removes a file or a whole directory; gone already is fine.
     ///
     /// # Errors
@@ -181,7 +211,7 @@ impl Effects {
             self.ui.planned(&format!("rm -rf {}", quote(path.as_os_str())));
             return Ok(Did::Planned);
         }
-        let gone = if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        let gone = if path.is_dir() && !path.is_symlink() { self.remove_dir(path) } else { fs::remove_file(path) };
         match gone {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 Err(e).with_context(|| format!("cannot remove {path}"))
@@ -197,19 +227,4 @@ pub fn free_bytes(path: &Utf8Path) -> Result<u64> {
     let stat =
         rustix::fs::statvfs(there.as_std_path()).with_context(|| format!("cannot look at the disk of {there}"))?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
-/// Removes the scratches of processes that were killed: `.kernel-fork.PURPOSE.PID.RANDOM`.
-fn sweep(parent: &Utf8Path) {
-    for entry in parent.read_dir_utf8().into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let mut parts = name.strip_prefix(MARK).unwrap_or("").splitn(3, '.').skip(1);
-        let (Some(pid), Some(_)) = (parts.next().and_then(|p| p.parse::<i32>().ok()), parts.next()) else { continue };
-        let alive = rustix::process::Pid::from_raw(pid)
-            .is_none_or(|p| !matches!(rustix::process::test_kill_process(p), Err(rustix::io::Errno::SRCH)));
-        if !alive {
-            // What cannot be removed now (another user's) is no reason not to work.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }

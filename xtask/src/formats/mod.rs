@@ -7,6 +7,7 @@
 
 pub mod abi;
 pub mod annotations;
+pub mod buildlog;
 pub mod changelog;
 pub mod changelog_merge;
 pub mod config;

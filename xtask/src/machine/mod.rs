@@ -9,6 +9,8 @@ mod binfmt;
 mod packages;
 mod subid;
 
+pub use subid::is_subordinate;
+
 use anyhow::Result;
 
 use crate::arch::{self, Arch};

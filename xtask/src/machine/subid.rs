@@ -30,6 +30,21 @@ pub(super) fn missing(fx: &Effects) -> Result<Option<Need>> {
         .then(|| Need { what: format!("{user} has no range of {COUNT} subordinate ids for rootless chroots"), mend }))
 }
 
+/// Is `uid` in a range of subordinate ids of this user's?
+///
+/// # Errors
+/// The user has no name.
+pub fn is_subordinate(fx: &Effects, uid: u32) -> Result<bool> {
+    let user = fx.read(cmd!(fx.sh, "id --user --name"))?.text();
+    let id = fx.read(cmd!(fx.sh, "id --user"))?.text();
+    let table = fs::read_to_string("/etc/subuid").unwrap_or_default();
+    let uid = u64::from(uid);
+    let found = ranges(&table).any(|(owner, start, count)| {
+        (owner == user || owner == id) && (start..start.saturating_add(count)).contains(&uid)
+    });
+    Ok(found)
+}
+
 fn has_range(table: &str, user: &str, id: &str) -> bool {
     ranges(table).any(|(owner, _, count)| (owner == user || owner == id) && count >= COUNT)
 }

@@ -126,7 +126,13 @@ fn a_build_that_fails_leaves_its_log_and_earlier_packages() {
     lab.commit("kernel", "a mistake");
     let out = lab.path("packages").display().to_string();
     let outcome = lab.xtask(&["build", "arm64", "--cross", "--flavour", "slim", "--out", &out]);
-    outcome.fails(6, &["the build failed", "packages.failed.log", "hint:"]);
+    let outcome = outcome.fails(6, &["the build failed", "packages.failed.log", "hint:", "at `", "init/main.o"]);
+    // The error itself, and not thousands of lines.
+    assert!(
+        outcome.stderr.contains("| init/main.c:1:2: error")
+            || outcome.stderr.contains("main.c:1:2: error: #error broken")
+    );
+    assert!(outcome.stderr.lines().count() < 60, "{}", outcome.stderr);
     assert!(lab.text("packages.failed.log").contains("broken on purpose"));
     assert_eq!(lab.text("packages/linux-old.deb"), "an earlier build\n");
     let left = lab.names(".");

@@ -94,6 +94,11 @@ impl Lab {
         self.dir.path().join(name)
     }
 
+    /// Where chroots and trees are kept.
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
     pub fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }

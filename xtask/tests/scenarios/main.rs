@@ -11,6 +11,7 @@ mod dry_run;
 mod flavour;
 mod fork;
 mod graft_history;
+mod incremental;
 mod kill;
 mod lab;
 mod machine;

@@ -9,7 +9,9 @@ use camino::Utf8PathBuf;
 use super::Args;
 use crate::arch::{self, Arch};
 use crate::build::mode::Mode;
-use crate::effects::repository;
+use crate::build::objects::Objects;
+use crate::build::tree::Tree;
+use crate::effects::{repository, Effects};
 use crate::flavour::packaging::{self, Packaging};
 use crate::fork::history::History;
 use crate::formats::changelog;
@@ -32,6 +34,30 @@ pub struct Plan {
     pub jobs: usize,
     pub out: Utf8PathBuf,
     pub version: Version,
+}
+
+impl Plan {
+    /// The objects that earlier builds of this flavour, architecture and mode have left.
+    ///
+    /// # Errors
+    /// Another build is using them, or the kept tree.
+    pub fn objects<'a>(
+        &self,
+        fx: &'a Effects,
+        workspace: &Workspace,
+        tree: &Tree,
+        chroot: &str,
+        variables: &[String],
+    ) -> Result<Objects<'a>> {
+        if !tree.is_kept() {
+            fail!(Repository, "another build is using the kept tree for another commit"; "wait for it to end, or build without --incremental");
+        }
+        let Plan { flavour, host, mode, .. } = self;
+        let key = format!("{flavour} {} {mode}", host.debian);
+        // The tree's own place: kept anew, all its files are new too.
+        let made_by = format!("1 {chroot} {} {variables:?} {}", self.history.root.tag.name(), tree.path);
+        Objects::ready(fx, &workspace.root, &key, made_by)
+    }
 }
 
 /// Reads the branch, its settings and the arguments.
