@@ -5,7 +5,6 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use git2::Oid;
 
-use super::rebase::{current_branch, generated};
 use super::upgrade::FROM;
 use crate::effects::{repository, Did, Effects, RefMove, Session};
 use crate::flavour::packaging::Packaging;
@@ -46,8 +45,8 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     };
     let repo = repository(&dir)?;
     let journal = fx.journal(&repo, "adopt")?;
-    let finished = recover(fx, &dir, &repo, &journal)?;
-    let name = current_branch(&repo)?;
+    let finished = recover(fx, &dir, &repo, &journal)?.is_some();
+    let name = branch::current(&repo)?;
     let tip = repo.head()?.peel_to_commit()?.id();
     if History::read(&repo, tip).is_ok() {
         fx.ui.note(&format!(
@@ -57,9 +56,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         ));
         return Ok(());
     }
-    // Their work tree, our settings.
-    let theirs = Workspace { root: dir.clone(), settings: here.settings.clone() };
-    super::fork::clean(fx, &theirs)?;
+    branch::clean(fx, &dir)?;
     let who = branch::identity(fx, &dir)?;
     let old = by_hand(&repo, tip)?;
     let tag = match &args.tag {
@@ -93,7 +90,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         );
         let lab = session.commit(&who, &who, &message, first, &[root.id])?;
         let replayed = take_over(session, &old, &dir_name, &found, lab)?;
-        let made = generated(fx, session, &root, &replayed)?;
+        let made = branch::whole(fx, session, &root, &replayed)?;
 
         session.import(&here.root, ours.id(), None)?;
         guard::set(fx, &repo)?;
@@ -104,7 +101,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
             RefMove { name: &kept, old: None, new: Some(tip), why },
             RefMove { name: &name, old: Some(tip), new: Some(made.tip), why },
         ];
-        let to = Switch { branch: Some(&name), old: tip, new: made.tip, why };
+        let to = Switch { branch: Some(&name), old: tip, new: made.tip, files: None, why };
         let did = switch(fx, &dir, session, &journal, &to, &refs)?;
         for id in &replayed.dropped {
             fx.ui.note(&format!("Made by the generator now: {id:.12} {}", crate::fork::replay::summary(&repo, *id)));

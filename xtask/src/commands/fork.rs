@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::upgrade::FROM;
-use crate::effects::{self, free_bytes, repository, Did, Effects, RefMove};
+use crate::effects::{free_bytes, repository, Did, Effects, RefMove};
 use crate::flavour::generate;
 use crate::flavour::target::Inputs;
 use crate::fork::history::History;
@@ -103,7 +103,7 @@ fn into(fx: &Effects, here: &Workspace, dir: &Utf8Path, tag: &Tag, args: &Args) 
 fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let journal = fx.journal(&repo, "fork")?;
-    if recover(fx, &workspace.root, &repo, &journal)?
+    if recover(fx, &workspace.root, &repo, &journal)?.is_some()
         && repo.head()?.peel_to_commit().is_ok_and(|c| on_tag(&repo, &c, tag))
     {
         fx.ui.note(&format!("The fork of {} is whole.", tag.name()));
@@ -122,7 +122,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
     if repo.find_reference(&refname).is_ok() {
         fail!(Repository, "there is a branch {name} already"; "`--branch NAME` makes another; `git switch {name}` goes to it");
     }
-    clean(fx, workspace)?;
+    branch::clean(fx, &workspace.root)?;
 
     let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
     let fetched = snapshot::fetch(fx, url, tag, None)?;
@@ -153,7 +153,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         guard::set(fx, &repo)?;
         driver::set(fx, &repo)?;
         let why = format!("fork: {}", tag.name());
-        let to = Switch { branch: Some(&refname), old: head.id(), new: tip, why: &why };
+        let to = Switch { branch: Some(&refname), old: head.id(), new: tip, files: None, why: &why };
         let refs = [RefMove { name: &refname, old: None, new: Some(tip), why: &why }];
         if switch(fx, &workspace.root, session, &journal, &to, &refs)? == Did::Done {
             step.done(&format!("{tip:.12}"));
@@ -176,21 +176,4 @@ fn on_tag(repo: &git2::Repository, commit: &git2::Commit, tag: &Tag) -> bool {
 fn workspace_file(repo: &git2::Repository, commit: &git2::Commit, path: &str) -> Result<String> {
     let entry = commit.tree()?.get_path(path.as_ref()).with_context(|| format!("{path} is not committed"))?;
     Ok(String::from_utf8(repo.find_blob(entry.id())?.content().to_vec())?)
-}
-
-/// What is not committed would be met by the update of the work tree, and is not in what is made.
-///
-/// # Errors
-/// There are uncommitted changes.
-pub fn clean(fx: &Effects, workspace: &Workspace) -> Result<()> {
-    if effects::repository(&workspace.root)?.index()?.is_empty() {
-        return Ok(()); // a clone without a checkout
-    }
-    let status = fx.read(fx.git(&workspace.root).args(["status", "--porcelain", "--untracked-files=no"]))?;
-    if !status.stdout.is_empty() {
-        let text = status.text();
-        fail!(Repository, "the work tree has uncommitted changes ({})", text.lines().next().unwrap_or("").trim();
-            "commit them, or put them away with `git stash`");
-    }
-    Ok(())
 }

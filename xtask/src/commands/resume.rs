@@ -4,14 +4,18 @@
 use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
-use super::rebase::{current_branch, go, graft_too, Desk};
 use crate::effects::{Did, Effects, RefMove, Run};
 use crate::error::Kind;
 use crate::fork::backup::{self, short, BACKUP, UNDONE};
+use crate::fork::branch;
 use crate::fork::history::{History, Root};
+use crate::fork::rebase::{finish, graft_too, Desk};
 use crate::fork::replay::{replay, summary};
-use crate::fork::stopped::{ids, unpick, Stopped};
+use crate::fork::stopped::{ids, Stopped};
 use crate::fork::switch::{switch, Switch};
+
+/// What the journal calls taking a rebase back.
+pub const UNDO: &str = "rebase --undo";
 
 /// Goes on after the person has resolved a conflict, or without the commit that has one.
 ///
@@ -19,29 +23,38 @@ use crate::fork::switch::{switch, Switch};
 /// There are conflicts left; another conflict.
 pub fn go_on(desk: &Desk, mut state: Stopped, skip: bool) -> Result<()> {
     let Desk { fx, workspace, repo, .. } = desk;
-    let root = &workspace.root;
     let (onto, commit) = (Oid::from_str(&state.onto)?, Oid::from_str(&state.commit)?);
+    if repo.refname_to_id(&state.branch).ok().map(|id| id.to_string()).as_ref() != Some(&state.old) {
+        fail!(Repository, "{} is not where it was when the {} began", short(&state.branch), state.what;
+            "`cargo xtask rebase --abort` gives it up and leaves the branch as it is now");
+    }
     if skip {
-        fx.change(root, fx.git(root).args(["reset", "--quiet", "--hard", &state.onto]))?;
+        reset(desk)?;
         fx.ui.note(&format!("Left out: {commit:.12} {}", summary(repo, commit)));
     } else {
         resolved(desk)?;
-        let added = line(repo, onto, repo.head()?.peel_to_commit()?.id())?;
-        match added.last() {
+        match line(repo, onto, repo.head()?.peel_to_commit()?.id())?.last() {
             Some(last) => state.kept.push((state.commit.clone(), last.to_string())),
-            None => state.dropped.push(state.commit.clone()),
+            None => fx.ui.note(&format!("Nothing is left of {commit:.12} {}", summary(repo, commit))),
         }
     }
-    let before = History::read(repo, Oid::from_str(&state.old)?)?.root;
     let url =
         state.settings.iter().find(|(key, _)| key == "url").map_or(&workspace.settings.url, |(_, url)| url).clone();
     let here = if fx.dry() { onto } else { repo.head()?.peel_to_commit()?.id() };
     fx.session(repo, |session| {
         let replayed = replay(session, here, &ids(&state.rest)?, &state.carry())?;
         let snapshot = Root::read(&repo.find_commit(Oid::from_str(&state.root)?)?)?;
-        go(desk, session, state, &snapshot, replayed, here)
+        finish(desk, session, state, &snapshot, &replayed, here)
     })?;
-    graft_too(desk, &before, &url)
+    graft_too(desk, &url)
+}
+
+/// Takes what the stopped commit left out of index and work tree, and nothing else.
+fn reset(desk: &Desk) -> Result<()> {
+    let root = &desk.workspace.root;
+    let hint = "a file of the stopped commit was changed and not added: `git add` what may go, or put it away";
+    desk.fx.change(root, Run::from(desk.fx.git(root).args(["reset", "--merge"])).or(Kind::Repository, hint))?;
+    Ok(())
 }
 
 /// Commits what the person has resolved, unless they have done so themselves.
@@ -64,7 +77,7 @@ fn resolved(desk: &Desk) -> Result<()> {
         // Nothing of the commit is left: the vendor has it.
         fx.git(root).args(["cherry-pick", "--quit"])
     } else {
-        fx.git(root).args(["-c", "core.editor=true", "cherry-pick", "--continue"])
+        fx.git(root).args(["-c", "core.editor=true", "-c", "commit.cleanup=whitespace", "cherry-pick", "--continue"])
     };
     fx.change(root, Run::from(cmd).or(Kind::Repository, "`git status` says what git is waiting for"))?;
     Ok(())
@@ -86,75 +99,64 @@ fn line(repo: &Repository, onto: Oid, tip: Oid) -> Result<Vec<Oid>> {
     Ok(found)
 }
 
-/// Makes the stop again that a killed run had begun to make.
-///
-/// # Errors
-/// The conflict.
-pub fn stop_again(desk: &Desk, state: Stopped) -> Result<()> {
-    let Desk { fx, workspace, repo, .. } = desk;
-    let head = repo.head()?.peel_to_commit()?.id();
-    let (onto, commit) = (Oid::from_str(&state.onto)?, Oid::from_str(&state.commit)?);
-    if head != onto {
-        // The kill came before anything had moved.
-        super::fork::clean(fx, workspace)?;
-    } else {
-        unpick(fx, &workspace.root, repo, commit)?;
-    }
-    fx.session(repo, |session| {
-        let mut rest = vec![commit];
-        rest.extend(ids(&state.rest)?);
-        let replayed = replay(session, onto, &rest, &state.carry())?;
-        let snapshot = Root::read(&repo.find_commit(Oid::from_str(&state.root)?)?)?;
-        go(desk, session, state, &snapshot, replayed, head)
-    })
-}
-
-/// Gives a stopped rebase up.
+/// Gives a stopped rebase up: back to the branch, and what the stopped commit left goes. Other changes of the
+/// person's stay, or are in the way.
 ///
 /// # Errors
 /// git fails.
 pub fn abort(desk: &Desk, state: &Stopped) -> Result<()> {
-    let Desk { fx, workspace, repo, .. } = desk;
+    let Desk { fx, workspace, repo, journal } = desk;
     let name = short(&state.branch);
-    let checkout = fx.git(&workspace.root).args(["checkout", "--quiet", "--force", name, "--"]);
-    if fx.change(&workspace.root, checkout)? == Did::Done {
-        fx.ui.note(&format!("{name} is as it was, {:.12}.", state.old));
+    let tip = repo.refname_to_id(&state.branch).with_context(|| format!("{name} is gone"))?;
+    if repo.head_detached()? {
+        reset(desk)?;
     }
-    Stopped::remove(fx, repo)
+    let here = repo.head()?.peel_to_commit()?.id();
+    let to = Switch { branch: Some(&state.branch), old: here, new: tip, files: None, why: "rebase --abort" };
+    let did = fx.session(repo, |session| switch(fx, &workspace.root, session, journal, &to, &[]))?;
+    Stopped::remove(fx, repo)?;
+    if did == Did::Done {
+        fx.ui.note(&format!("{name} is as it was, {tip:.12}."));
+    }
+    Ok(())
 }
 
-/// Takes the branch back to where it was before the last rebase; what it was since is kept too.
+/// Takes the branch back to where it was before the last rebase; what it was since is kept too. `recovered`:
+/// what a killed run had begun, and has been finished just now.
 ///
 /// # Errors
 /// There has been none; uncommitted changes.
-pub fn undo(desk: &Desk, finished: bool) -> Result<()> {
+pub fn undo(desk: &Desk, recovered: Option<&str>) -> Result<()> {
     let Desk { fx, workspace, repo, journal } = desk;
-    if Stopped::read(repo)?.is_some() {
-        fail!(Repository, "a rebase is under way"; "`cargo xtask rebase --abort` gives it up");
+    if let Some(stopped) = Stopped::read(repo)? {
+        fail!(Repository, "{} is under way", stopped.what; "`cargo xtask rebase --abort` gives it up");
     }
-    let branch = current_branch(repo)?;
+    let branch = branch::current(repo)?;
     let now = repo.head()?.peel_to_commit()?.id();
     let name = short(&branch);
     let mut backups = backup::list(repo, BACKUP, &branch)?;
     // A run that was killed between the two refs left a backup of what is still there.
     let stale: Vec<_> = backups.iter().take_while(|b| b.commit == now).map(|b| b.name.clone()).collect();
     backups.drain(..stale.len());
+    let why = UNDO;
+    let mut refs: Vec<RefMove> = stale.iter().map(|name| RefMove { name, old: Some(now), new: None, why }).collect();
+    if recovered == Some(UNDO) {
+        fx.session(repo, |session| session.publish(&refs))?;
+        fx.ui.note(&format!("{name} is at {now:.12} again."));
+        return Ok(());
+    }
     let Some(last) = backups.first() else {
-        if finished {
-            return Ok(());
-        }
         fail!(Repository, "{name} has not been rebased"; "`cargo xtask rebase --status` lists what can be taken back");
     };
-    super::fork::clean(fx, workspace)?;
+    branch::clean(fx, &workspace.root)?;
     let undone = backup::next(repo, UNDONE, &branch)?;
-    let why = "rebase: undo";
-    let mut refs = vec![
+    let moves = [
         RefMove { name: &undone, old: None, new: Some(now), why },
         RefMove { name: &branch, old: Some(now), new: Some(last.commit), why },
         RefMove { name: &last.name, old: Some(last.commit), new: None, why },
     ];
-    refs.extend(stale.iter().map(|name| RefMove { name, old: Some(now), new: None, why }));
-    let to = Switch { branch: Some(&branch), old: now, new: last.commit, why };
+    refs.splice(0..0, moves);
+    let to = Switch { branch: Some(&branch), old: now, new: last.commit, files: None, why };
     let did = fx.session(repo, |session| switch(fx, &workspace.root, session, journal, &to, &refs))?;
     if did == Did::Done {
         fx.ui.note(&format!("{name} is at {:.12} again. What it was is kept as {undone}.", last.commit));
@@ -170,14 +172,13 @@ pub fn status(fx: &Effects, repo: &Repository) -> Result<()> {
     let stopped = Stopped::read(repo)?;
     let branch = match &stopped {
         Some(stopped) => stopped.branch.clone(),
-        None => current_branch(repo)?,
+        None => branch::current(repo)?,
     };
     let tip = repo.refname_to_id(&branch).with_context(|| format!("{branch} is gone"))?;
     fx.ui.data(&format!("{} is at {tip:.12} on {}", short(&branch), History::read(repo, tip)?.root.tag.name()));
     if let Some(stopped) = &stopped {
-        let root = Root::read(&repo.find_commit(Oid::from_str(&stopped.root)?)?)?;
         let commit = Oid::from_str(&stopped.commit)?;
-        fx.ui.data(&format!("rebase to {} stopped at {commit:.12} ({})", root.tag.name(), summary(repo, commit)));
+        fx.ui.data(&format!("{} stopped at {commit:.12} ({})", stopped.what, summary(repo, commit)));
         fx.ui.data(&format!("in conflict: {}", stopped.conflicts.join(", ")));
         fx.ui.data(&format!(
             "{} commits done, {} to come",

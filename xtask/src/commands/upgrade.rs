@@ -5,13 +5,14 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use git2::{FileMode, Oid, Repository};
 
-use super::rebase::{current_branch, generated};
-use crate::effects::{repository, Did, Effects, RefMove, Run, Session};
+use crate::effects::{repository, Effects, Run, Session};
+use crate::fork::branch;
 use crate::fork::history::{trailer, History};
+use crate::fork::rebase::{finish, Desk};
 use crate::fork::replay::{replay, Carry};
 use crate::fork::snapshot::network;
-use crate::fork::switch::{recover, switch, Switch};
-use crate::fork::{branch, tree};
+use crate::fork::stopped::Stopped;
+use crate::fork::switch::recover;
 use crate::workspace::{Workspace, OURS, SETTINGS};
 
 /// The trailer of the commits that bring this repository's files: the commit that they come from.
@@ -20,7 +21,8 @@ pub const FROM: &str = "Fork-Workflow";
 /// Bring a newer version of this repository's files into the fork
 ///
 /// One commit on top of yours, merged with your own changes to these files. Settings, fragments and metadata
-/// of flavours stay as they are; the generated commit is made anew.
+/// of flavours stay as they are; the generated commit is made anew. A conflict is resolved like one of a
+/// rebase: mend the files, `git add` them, `cargo xtask rebase --continue`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Address or directory of the newer version [default: the remote `workflow`, else `origin`]
@@ -35,8 +37,11 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let journal = fx.journal(&repo, "upgrade")?;
     recover(fx, &workspace.root, &repo, &journal)?;
-    let name = current_branch(&repo)?;
-    super::fork::clean(fx, &workspace)?;
+    if let Some(stopped) = Stopped::read(&repo)?.filter(|s| !s.is_over(&repo)) {
+        fail!(Repository, "{} is under way", stopped.what; "`cargo xtask rebase --status` shows it");
+    }
+    let name = branch::current(&repo)?;
+    branch::clean(fx, &workspace.root)?;
     let history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
     let who = branch::identity(fx, &workspace.root)?;
     let from = match args.from {
@@ -55,40 +60,35 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let new = source.find_reference("refs/heads/new")?.peel_to_commit()?;
     step.done("");
 
+    let desk = Desk { fx, workspace: &workspace, repo: &repo, journal: &journal };
     fx.session(&repo, |session| {
         session.lend(&dir.join("objects"))?;
-        let lab = replay(session, history.root.id, &history.lab, &Carry::default())?;
-        let tip = lab.whole(session)?;
-        let base = base(&repo, &source, &history)?;
-        let (base, wanted) = (ours_alone(session, base)?, ours_alone(session, new.tree_id())?);
-        let tree_now = repo.find_commit(tip)?.tree_id();
-        let merged = tree::merge(session, base, tree_now, wanted)?;
-        if !merged.conflicts.is_empty() {
-            fail!(Repository, "the lab and the newer version both changed {}", merged.conflicts.join(", ");
-                "take the lab's change to it back in a commit of its own, upgrade, and make it again");
-        }
-        if merged.tree == tree_now {
-            fx.ui.note(&format!("The fork has all of {:.12}.", new.id()));
-            return Ok(());
-        }
+        let (base, wanted) =
+            (ours_alone(session, base(&repo, &source, &history)?)?, ours_alone(session, new.tree_id())?);
+        // A commit like one of the lab's: what is newer, on top of what the fork's files came from.
+        let before = session.commit(&who, &who, "The workflow that the fork has\n", base, &[])?;
         let message = format!(
             "Workflow: upgrade to {:.12}\n\n{}\n\n{FROM}: {}\n",
             new.id(),
             new.summary().ok().flatten().unwrap_or_default(),
             new.id()
         );
-        let commit = session.commit(&who, &who, &message, merged.tree, &[tip])?;
-        let replayed = crate::fork::replay::Replayed { tip: commit, ..lab };
-        let made = generated(fx, session, &history.root, &replayed)?;
-        session.import(&dir, new.tree_id(), None)?;
-        let why = "upgrade";
-        let refs = [RefMove { name: &name, old: Some(history.tip), new: Some(made.tip), why }];
-        let to = Switch { branch: Some(&name), old: history.tip, new: made.tip, why };
-        if switch(fx, &workspace.root, session, &journal, &to, &refs)? == Did::Done {
-            merged.updates.iter().for_each(|(path, _)| fx.ui.data(path));
-            fx.ui.note(&format!("Upgraded to {:.12}, {} files. Next: cargo xtask ci", new.id(), merged.updates.len()));
+        let upgrade = session.commit(&who, &who, &message, wanted, &[before])?;
+        let commits: Vec<Oid> = history.lab.iter().copied().chain([upgrade]).collect();
+        let replayed = replay(session, history.root.id, &commits, &Carry::default())?;
+        if base == wanted || replayed.dropped.contains(&upgrade) {
+            fx.ui.note(&format!("The fork has all of {:.12}.", new.id()));
+            return Ok(());
         }
-        Ok(())
+        session.import(&dir, new.tree_id(), Some(history.root.tree))?;
+        let state = Stopped {
+            what: format!("upgrade to {:.12}", new.id()),
+            branch: name.clone(),
+            old: history.tip.to_string(),
+            root: history.root.id.to_string(),
+            ..Stopped::default()
+        };
+        finish(&desk, session, state, &history.root, &replayed, history.tip)
     })
 }
 

@@ -28,6 +28,9 @@ pub struct Move {
     /// Commit ids.
     pub old: String,
     pub new: String,
+    /// The tree that is to be checked out, where it is not that of `new`.
+    #[serde(default)]
+    pub files: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,6 +46,8 @@ struct Record {
 pub struct Journal<'a> {
     fx: &'a Effects,
     file: Utf8PathBuf,
+    /// Our command.
+    what: String,
     record: RefCell<Record>,
     /// On the git directory, held as long as the process lives.
     _lock: Option<fs::File>,
@@ -62,10 +67,13 @@ impl Effects {
         let dir = state_dir(repo)?;
         let file = dir.join("journal.json");
         let mut record = Record { pid: std::process::id(), what: what.to_owned(), step: None };
+        let what = what.to_owned();
         if self.planned(&dir) {
-            return Ok(Journal { fx: self, file, record: RefCell::new(record), _lock: None });
+            return Ok(Journal { fx: self, file, what, record: RefCell::new(record), _lock: None });
         }
-        let lock = fs::File::open(repo.path()).with_context(|| format!("cannot open {}", repo.path().display()))?;
+        // One for all work trees: they share refs, objects and configuration.
+        let common = repo.commondir();
+        let lock = fs::File::open(common).with_context(|| format!("cannot open {}", common.display()))?;
         let left = fs::read_to_string(&file).ok();
         let left: Option<Record> = left.as_deref().and_then(|text| serde_json::from_str(text).ok());
         if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -74,10 +82,12 @@ impl Effects {
             fail!(Repository, "process {pid} is at work on this repository ({what})"; "wait for it to end");
         }
         if let Some(left) = left {
-            record.step = left.step;
+            if left.step.is_some() {
+                (record.what, record.step) = (left.what, left.step);
+            }
             self.sweep_locks(repo, &file)?;
         }
-        let journal = Journal { fx: self, file, record: RefCell::new(record), _lock: Some(lock) };
+        let journal = Journal { fx: self, file, what, record: RefCell::new(record), _lock: Some(lock) };
         journal.write()?;
         Ok(journal)
     }
@@ -88,7 +98,11 @@ impl Effects {
         let began = fs::metadata(journal)?.modified()?;
         let work_tree = repo.workdir().unwrap_or(repo.path()).to_owned();
         let start = Instant::now();
+        let mut said = false;
         while git_works_in(&work_tree) {
+            if !std::mem::replace(&mut said, true) {
+                self.ui.note("An earlier run was killed, and git is still at work: waiting for it to end.");
+            }
             if start.elapsed() > PATIENCE {
                 fail!(Repository, "a git program is still at work in {}", work_tree.display(); "wait for it to end, or end it");
             }
@@ -119,9 +133,10 @@ impl Effects {
 }
 
 impl Journal<'_> {
-    /// The move that is under way: after [`Effects::journal`], one that a killed run left.
-    pub fn left(&self) -> Option<Move> {
-        self.record.borrow().step.clone()
+    /// The move that is under way, and whose: after [`Effects::journal`], one that a killed run left.
+    pub fn left(&self) -> Option<(String, Move)> {
+        let record = self.record.borrow();
+        Some((record.what.clone(), record.step.clone()?))
     }
 
     /// From here on, until [`Journal::moved`], the next run finishes the move if this one cannot.
@@ -138,7 +153,9 @@ impl Journal<'_> {
     /// # Errors
     /// The git directory cannot be written.
     pub fn moved(&self) -> Result<()> {
-        self.record.borrow_mut().step = None;
+        let mut record = self.record.borrow_mut();
+        (record.what, record.step) = (self.what.clone(), None);
+        drop(record);
         self.write()
     }
 

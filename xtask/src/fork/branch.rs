@@ -1,15 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Making a fork branch out of its parts: R, the lab's commits, G.
+//! The branch that a command works on, and a fork branch made out of its parts: R, the lab's commits, G.
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use git2::{Oid, Signature, Time};
+use git2::{Oid, Repository, Signature, Time};
 
-use super::history::GENERATED;
+use super::history::{Root, GENERATED};
 use super::overlay::{self, Files};
-use crate::effects::{Effects, Run, Session};
+use super::replay::Replayed;
+use crate::effects::{repository, Effects, Run, Session};
 use crate::error::Kind;
+use crate::flavour::generate;
+use crate::flavour::target::Inputs;
 use crate::formats::tag::Tag;
+
+/// The branch that is checked out, with `refs/heads/`.
+///
+/// # Errors
+/// HEAD is at a commit, or there is no commit yet.
+pub fn current(repo: &Repository) -> Result<String> {
+    let head = repo.head().context("this repository has no commit yet")?;
+    match head.name().ok().filter(|n| n.starts_with("refs/heads/")) {
+        Some(name) => Ok(name.to_owned()),
+        None => fail!(Repository, "no branch is checked out"; "git switch BRANCH"),
+    }
+}
+
+/// What is not committed would be met by the update of the work tree, and is not in what is made.
+///
+/// # Errors
+/// There are uncommitted changes.
+pub fn clean(fx: &Effects, root: &Utf8Path) -> Result<()> {
+    if repository(root)?.index()?.is_empty() {
+        return Ok(()); // a clone without a checkout
+    }
+    let status = fx.read(fx.git(root).args(["status", "--porcelain", "--untracked-files=no"]))?;
+    if !status.stdout.is_empty() {
+        let text = status.text();
+        fail!(Repository, "the work tree has uncommitted changes ({})", text.lines().next().unwrap_or("").trim();
+            "commit them, or put them away with `git stash`");
+    }
+    Ok(())
+}
+
+/// A whole branch that no ref points at yet.
+pub struct Made {
+    /// The generated commit.
+    pub tip: Oid,
+    /// The last of the lab's.
+    pub lab: Oid,
+    pub version: String,
+}
+
+/// Puts the generated commit on top of the lab's: `flavour regen` is a rebase onto the same snapshot.
+///
+/// # Errors
+/// A lab commit did not apply; a flavour cannot be generated on this tree.
+pub fn whole(fx: &Effects, session: &Session, root: &Root, replayed: &Replayed) -> Result<Made> {
+    let lab = replayed.whole(session)?;
+    let tree = session.repo.find_commit(lab)?.tree_id();
+    let made = generate::generate(fx, session.repo, &Inputs { tag: &root.tag, time: root.time, tree })?;
+    let tip = generated(session, &made.maintainer, &root.tag, root.time, made.version.as_str(), lab, &made.files)?;
+    Ok(Made { tip, lab, version: made.version.as_str().to_owned() })
+}
 
 /// Who commits, now: as git itself would sign, with its configuration and environment.
 ///

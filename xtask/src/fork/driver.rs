@@ -17,14 +17,22 @@ use crate::effects::{Effects, Run};
 const NAME: &str = "kernel-fork";
 const FILES: [&str; 4] = ["changelog", "config/annotations*", "control*", "control.d/*.stub"];
 
+/// Where the driver is: this program as it was when it was last set up.
+///
+/// # Errors
+/// The path is not UTF-8.
+pub fn program(repo: &Repository) -> Result<Utf8PathBuf> {
+    let common = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?;
+    Ok(common.canonicalize_utf8()?.join("kernel-fork-driver"))
+}
+
 /// Sets the driver up.
 ///
 /// # Errors
 /// The git directory cannot be written.
 pub fn set(fx: &Effects, repo: &Repository) -> Result<()> {
-    let common = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?;
-    let common = common.canonicalize_utf8()?;
-    let program = common.join("kernel-fork-driver");
+    let program = program(repo)?;
+    let common = program.parent().context("a git directory has a path")?.to_owned();
     let own = Utf8PathBuf::try_from(std::env::current_exe()?)?;
     // A link where that is possible: cargo makes a new file, and never writes into the old one.
     let new = common.join("kernel-fork-driver.new");

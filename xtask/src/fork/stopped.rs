@@ -6,18 +6,21 @@
 //! What git does not know (which branch is to move, what comes next) is in `kernel-fork/rebase.json`.
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
-use git2::{FileMode, Oid, Repository};
+use camino::{Utf8Path, Utf8PathBuf};
+use git2::{Oid, Repository};
 use serde::{Deserialize, Serialize};
 
+use super::conflict::{none, Marked};
 use super::replay::{Carry, Replayed, Stop};
-use super::tree::Updates;
-use crate::effects::{state_dir, Effects, Run};
+use super::switch::{switch, Switch};
+use crate::effects::{state_dir, Effects, Journal, Run, Session};
 
 /// All that is needed to go on. Commit ids are text, as in every file for people to read.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Stopped {
+    /// What is under way, as people say it: `rebase to TAG`.
+    pub what: String,
     /// The branch that is to move, where it was, and the new branch that is to be made in its place.
     pub branch: String,
     pub old: String,
@@ -29,11 +32,16 @@ pub struct Stopped {
     pub commit: String,
     pub onto: String,
     pub conflicts: Vec<String>,
+    /// What the work tree and the index hold for it.
+    pub tree: String,
+    pub unmerged: Vec<String>,
     pub rest: Vec<String>,
     pub kept: Vec<(String, String)>,
     pub dropped: Vec<String>,
     /// Has the person been told?
     pub told: bool,
+    /// Where the branch goes, once all is resolved: a kill may come before this file is gone.
+    pub made: Option<String>,
 }
 
 impl Stopped {
@@ -42,7 +50,7 @@ impl Stopped {
     /// # Errors
     /// The file is there and cannot be read.
     pub fn read(repo: &Repository) -> Result<Option<Self>> {
-        let file = state_dir(repo)?.join("rebase.json");
+        let file = Self::file(repo)?;
         let Ok(text) = std::fs::read_to_string(&file) else { return Ok(None) };
         let stopped =
             serde_json::from_str(&text).with_context(|| format!("{file} is of another version of this program"))?;
@@ -54,9 +62,8 @@ impl Stopped {
     /// # Errors
     /// The git directory cannot be written.
     pub fn write(&self, fx: &Effects, repo: &Repository) -> Result<()> {
-        let dir = state_dir(repo)?;
-        fx.create_dir(&dir)?;
-        fx.write(dir.join("rebase.json"), serde_json::to_string_pretty(self)? + "\n")?;
+        fx.create_dir(state_dir(repo)?)?;
+        fx.write(Self::file(repo)?, serde_json::to_string_pretty(self)? + "\n")?;
         Ok(())
     }
 
@@ -65,12 +72,22 @@ impl Stopped {
     /// # Errors
     /// The git directory cannot be written.
     pub fn remove(fx: &Effects, repo: &Repository) -> Result<()> {
-        fx.remove(state_dir(repo)?.join("rebase.json"))?;
+        fx.remove(Self::file(repo)?)?;
         Ok(())
     }
 
+    fn file(repo: &Repository) -> Result<Utf8PathBuf> {
+        Ok(state_dir(repo)?.join("rebase.json"))
+    }
+
+    /// Has the branch moved, and only this file stayed?
+    pub fn is_over(&self, repo: &Repository) -> bool {
+        let at = repo.refname_to_id(self.to_branch.as_deref().unwrap_or(&self.branch)).ok();
+        self.made.is_some() && self.made == at.map(|id| id.to_string())
+    }
+
     /// What the replay had come to, and what it is now.
-    pub fn at(self, replayed: &Replayed, stop: &Stop) -> Self {
+    pub fn at(self, replayed: &Replayed, stop: &Stop, marked: Marked) -> Self {
         let text = |ids: &[Oid]| ids.iter().map(Oid::to_string).collect::<Vec<_>>();
         let mut kept = self.kept;
         kept.extend(replayed.kept.iter().map(|(old, new)| (old.to_string(), new.to_string())));
@@ -80,6 +97,8 @@ impl Stopped {
             commit: stop.commit.to_string(),
             onto: replayed.tip.to_string(),
             conflicts: stop.conflicts.clone(),
+            tree: marked.tree.to_string(),
+            unmerged: marked.unmerged,
             rest: text(&stop.rest),
             kept,
             dropped,
@@ -94,6 +113,38 @@ impl Stopped {
         let settings = self.settings.iter().filter_map(|(key, value)| Some((known(key)?, value.clone()))).collect();
         Carry { settings, tag: None }
     }
+
+    /// Leaves work tree, index and HEAD as git does when a cherry-pick stops. Each step may be done twice: a
+    /// killed run's next one begins where that one was.
+    ///
+    /// # Errors
+    /// Changes of the person's are in the way.
+    pub fn show(&self, fx: &Effects, root: &Utf8Path, session: &Session, journal: &Journal) -> Result<()> {
+        let repo = session.repo;
+        let here = repo.head()?.peel_to_commit()?.id();
+        let (onto, tree) = (Oid::from_str(&self.onto)?, Oid::from_str(&self.tree)?);
+        let index = fx.read(Run::from(fx.git(root).args(["write-tree"])).any_status())?;
+        // No tree can be written of an index with conflicts: then that was the step after this one.
+        let there = !index.status.success() || index.text() == self.tree;
+        if here != onto || !there || !repo.head_detached()? {
+            let to = Switch { branch: None, old: here, new: onto, files: Some(tree), why: "rebase: stopped" };
+            switch(fx, root, session, journal, &to, &[])?;
+        }
+        let mut lines = String::new();
+        for line in &self.unmerged {
+            let path = line.split_once('\t').map_or("", |(_, path)| path);
+            if !lines.contains(&none(path)) {
+                lines.push_str(&none(path));
+            }
+            lines.push_str(&format!("{line}\0"));
+        }
+        fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(lines))?;
+        let commit = repo.find_commit(Oid::from_str(&self.commit)?)?;
+        let git_dir = Utf8Path::from_path(repo.path()).context("the repository's path is not UTF-8")?;
+        fx.write(git_dir.join("MERGE_MSG"), commit.message_bytes())?;
+        fx.change(root, fx.git(root).args(["update-ref", "--no-deref", "CHERRY_PICK_HEAD", &self.commit]))?;
+        Self { told: true, ..self.clone() }.write(fx, repo)
+    }
 }
 
 /// Reads commit ids.
@@ -102,49 +153,4 @@ impl Stopped {
 /// One is none.
 pub fn ids(text: &[String]) -> Result<Vec<Oid>> {
     Ok(text.iter().map(|id| Oid::from_str(id)).collect::<Result<_, _>>()?)
-}
-
-/// Leaves the work tree, which has `onto` checked out, as git does when a cherry-pick stops. What the merge
-/// by meaning has solved is solved there too.
-///
-/// # Errors
-/// git fails otherwise than by a conflict.
-pub fn pick(fx: &Effects, root: &Utf8Path, commit: Oid, updates: &Updates) -> Result<()> {
-    let pick = fx.git(root).args(["cherry-pick", "--allow-empty", &commit.to_string()]);
-    fx.change(root, Run::from(pick).any_status())?;
-    let (mut index, mut files) = (String::new(), String::new());
-    for (path, update) in updates {
-        match update {
-            Some((FileMode::Commit, _)) => {}
-            Some((mode, id)) => {
-                index.push_str(&format!("0 {}\t{path}\0{:o} {id}\t{path}\0", Oid::ZERO_SHA1, i32::from(*mode)));
-                files.push_str(&format!("{path}\0"));
-            }
-            None => index.push_str(&format!("0 {}\t{path}\0", Oid::ZERO_SHA1)),
-        }
-    }
-    fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(index))?;
-    fx.change(root, Run::from(fx.git(root).args(["checkout-index", "--force", "-z", "--stdin"])).stdin(files))?;
-    Ok(())
-}
-
-/// Clears what an interrupted [`pick`] left in the files of its commit.
-///
-/// # Errors
-/// git fails.
-pub fn unpick(fx: &Effects, root: &Utf8Path, repo: &Repository, commit: Oid) -> Result<()> {
-    fx.change(root, fx.git(root).args(["cherry-pick", "--quit"]))?;
-    fx.change(root, fx.git(root).args(["reset", "--quiet"]))?;
-    let commit = repo.find_commit(commit)?;
-    let head = repo.head()?.peel_to_tree()?;
-    let mut files = String::new();
-    for change in super::tree::changes(repo, commit.parent(0)?.tree_id(), commit.tree_id())? {
-        if head.get_path(change.path.as_ref()).is_ok() {
-            files.push_str(&format!("{}\0", change.path));
-        } else {
-            fx.remove(root.join(&change.path))?;
-        }
-    }
-    fx.change(root, Run::from(fx.git(root).args(["checkout-index", "--force", "-z", "--stdin"])).stdin(files))?;
-    Ok(())
 }

@@ -20,6 +20,8 @@ pub struct Switch<'a> {
     /// What is checked out, and what will be.
     pub old: Oid,
     pub new: Oid,
+    /// The tree that index and work tree get, where it is not that of `new`: the marks of a conflict.
+    pub files: Option<Oid>,
     /// For the reflog.
     pub why: &'a str,
 }
@@ -38,47 +40,51 @@ pub fn switch(
 ) -> Result<Did> {
     session.store()?;
     let (old, new) = (to.old.to_string(), to.new.to_string());
+    let files = to.files.unwrap_or(to.new).to_string();
     if !fx.dry() {
-        let try_it = fx.git(root).args(["read-tree", "-m", "-u", "-n", &old, &new]);
+        let try_it = fx.git(root).args(["read-tree", "-m", "-u", "-n", &old, &files]);
         fx.read(
             Run::from(try_it)
                 .or(crate::error::Kind::Repository, "commit your changes, or put them away with `git stash`"),
         )?;
     }
-    journal.moving(Move { branch: to.branch.map(str::to_owned), old: old.clone(), new: new.clone() })?;
+    let files = to.files.map(|tree| tree.to_string());
+    journal.moving(Move { branch: to.branch.map(str::to_owned), old: old.clone(), new: new.clone(), files })?;
     if let Err(error) = session.publish(refs) {
         journal.moved()?;
         return Err(error);
     }
     head(fx, root, session.repo, to.branch, &new, to.why)?;
     // Touches only the files that differ.
-    let did = fx.change(root, fx.git(root).args(["read-tree", "-m", "-u", &old, &new]))?;
+    let files = to.files.unwrap_or(to.new).to_string();
+    let did = fx.change(root, fx.git(root).args(["read-tree", "-m", "-u", &old, &files]))?;
     journal.moved()?;
     Ok(did)
 }
 
-/// Finishes the move that a killed run left, if the refs had moved already. Says whether there was one.
+/// Finishes the move that a killed run left, if the refs had moved already. Says whose move it was.
 ///
 /// # Errors
 /// A file that is not yet updated was changed by the person in the meantime.
-pub fn recover(fx: &Effects, root: &Utf8Path, repo: &Repository, journal: &Journal) -> Result<bool> {
-    let Some(left) = journal.left() else { return Ok(false) };
+pub fn recover(fx: &Effects, root: &Utf8Path, repo: &Repository, journal: &Journal) -> Result<Option<String>> {
+    let Some((what, left)) = journal.left() else { return Ok(None) };
     let at = repo.refname_to_id(left.branch.as_deref().unwrap_or("HEAD")).ok().map(|id| id.to_string());
     if at.as_ref() != Some(&left.new) {
         journal.moved()?;
-        return Ok(false);
+        return Ok(None);
     }
     let step = fx.ui.step("finish what an earlier run began");
     head(fx, root, repo, left.branch.as_deref(), &left.new, "recovered")?;
     let written = fx.read(fx.git(root).args(["write-tree"]))?.text();
     let tree = |id: &str| -> Result<Oid> { Ok(repo.find_commit(Oid::from_str(id)?)?.tree_id()) };
-    if written != tree(&left.new)?.to_string() {
-        back(fx, root, repo, tree(&left.old)?, tree(&left.new)?)?;
-        fx.change(root, fx.git(root).args(["read-tree", "-m", "-u", &left.old, &left.new]))?;
+    let files = left.files.map_or_else(|| tree(&left.new), |id| Ok(Oid::from_str(&id)?))?;
+    if written != files.to_string() {
+        back(fx, root, repo, tree(&left.old)?, files)?;
+        fx.change(root, fx.git(root).args(["read-tree", "-m", "-u", &left.old, &files.to_string()]))?;
     }
     journal.moved()?;
     step.done("");
-    Ok(true)
+    Ok(Some(what))
 }
 
 fn head(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: Option<&str>, new: &str, why: &str) -> Result<()> {

@@ -3,8 +3,8 @@
 
 use anyhow::Result;
 
-use crate::commands::rebase::{current_branch, generated, Made};
 use crate::effects::{repository, Did, Effects, RefMove, Session};
+use crate::fork::branch::{self, Made};
 use crate::fork::history::History;
 use crate::fork::replay::{replay, Carry};
 use crate::fork::switch::{recover, switch, Switch};
@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 /// The branch made anew on the snapshot that it stands on; where nothing has changed, with the same ids.
 fn made(fx: &Effects, session: &Session, history: &History) -> Result<Made> {
     let replayed = replay(session, history.root.id, &history.lab, &Carry::default())?;
-    generated(fx, session, &history.root, &replayed)
+    branch::whole(fx, session, &history.root, &replayed)
 }
 
 /// Puts the generated commit in place.
@@ -24,8 +24,8 @@ pub fn run(fx: &Effects, workspace: &Workspace) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let journal = fx.journal(&repo, "flavour regen")?;
     recover(fx, &workspace.root, &repo, &journal)?;
-    let name = current_branch(&repo)?;
-    crate::commands::fork::clean(fx, workspace)?;
+    let name = branch::current(&repo)?;
+    branch::clean(fx, &workspace.root)?;
     let history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
     fx.session(&repo, |session| {
         let made = made(fx, session, &history)?;
@@ -35,7 +35,7 @@ pub fn run(fx: &Effects, workspace: &Workspace) -> Result<()> {
         }
         let why = "flavour regen";
         let refs = [RefMove { name: &name, old: Some(history.tip), new: Some(made.tip), why }];
-        let to = Switch { branch: Some(&name), old: history.tip, new: made.tip, why };
+        let to = Switch { branch: Some(&name), old: history.tip, new: made.tip, files: None, why };
         if switch(fx, &workspace.root, session, &journal, &to, &refs)? == Did::Done {
             fx.ui
                 .note(&format!("Generated anew: {}, {:.12}. `git show --stat` has the files.", made.version, made.tip));
