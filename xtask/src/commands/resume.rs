@@ -11,7 +11,7 @@ use crate::fork::branch;
 use crate::fork::history::{History, Root};
 use crate::fork::rebase::{finish, graft_too, Desk};
 use crate::fork::replay::{replay, summary};
-use crate::fork::stopped::{ids, Stopped};
+use crate::fork::stopped::{forget, ids, Stopped};
 use crate::fork::switch::{switch, Switch};
 
 /// What the journal calls taking a rebase back.
@@ -29,7 +29,7 @@ pub fn go_on(desk: &Desk, mut state: Stopped, skip: bool) -> Result<()> {
             "`cargo xtask rebase --abort` gives it up and leaves the branch as it is now");
     }
     if skip {
-        reset(desk)?;
+        state.clear(fx, &workspace.root, repo)?;
         fx.ui.note(&format!("Left out: {commit:.12} {}", summary(repo, commit)));
     } else {
         resolved(desk)?;
@@ -49,14 +49,6 @@ pub fn go_on(desk: &Desk, mut state: Stopped, skip: bool) -> Result<()> {
     graft_too(desk, &url)
 }
 
-/// Takes what the stopped commit left out of index and work tree, and nothing else.
-fn reset(desk: &Desk) -> Result<()> {
-    let root = &desk.workspace.root;
-    let hint = "a file of the stopped commit was changed and not added: `git add` what may go, or put it away";
-    desk.fx.change(root, Run::from(desk.fx.git(root).args(["reset", "--merge"])).or(Kind::Repository, hint))?;
-    Ok(())
-}
-
 /// Commits what the person has resolved, unless they have done so themselves.
 fn resolved(desk: &Desk) -> Result<()> {
     let Desk { fx, workspace, repo, .. } = desk;
@@ -73,12 +65,13 @@ fn resolved(desk: &Desk) -> Result<()> {
         return Ok(());
     }
     let written = fx.read(fx.git(root).args(["write-tree"]))?.text();
-    let cmd = if written == repo.head()?.peel_to_tree()?.id().to_string() {
-        // Nothing of the commit is left: the vendor has it.
-        fx.git(root).args(["cherry-pick", "--quit"])
-    } else {
-        fx.git(root).args(["-c", "core.editor=true", "-c", "commit.cleanup=whitespace", "cherry-pick", "--continue"])
-    };
+    if written == repo.head()?.peel_to_tree()?.id().to_string() {
+        // Nothing of the commit is left: the vendor has it. Or it is made, and a kill came before git was done.
+        return forget(fx, root, repo);
+    }
+    // The message is the person's: its lines that begin with `#` stay.
+    let plain = ["-c", "core.editor=true", "-c", "commit.cleanup=whitespace"];
+    let cmd = fx.git(root).args(plain).args(["cherry-pick", "--continue"]);
     fx.change(root, Run::from(cmd).or(Kind::Repository, "`git status` says what git is waiting for"))?;
     Ok(())
 }
@@ -103,13 +96,13 @@ fn line(repo: &Repository, onto: Oid, tip: Oid) -> Result<Vec<Oid>> {
 /// person's stay, or are in the way.
 ///
 /// # Errors
-/// git fails.
+/// They are; git fails.
 pub fn abort(desk: &Desk, state: &Stopped) -> Result<()> {
     let Desk { fx, workspace, repo, journal } = desk;
     let name = short(&state.branch);
     let tip = repo.refname_to_id(&state.branch).with_context(|| format!("{name} is gone"))?;
     if repo.head_detached()? {
-        reset(desk)?;
+        state.clear(fx, &workspace.root, repo)?;
     }
     let here = repo.head()?.peel_to_commit()?.id();
     let to = Switch { branch: Some(&state.branch), old: here, new: tip, files: None, why: "rebase --abort" };

@@ -6,13 +6,13 @@ use camino::Utf8Path;
 use git2::{FileMode, Oid, Repository};
 
 use crate::effects::{repository, Effects, Run, Session};
-use crate::fork::branch;
 use crate::fork::history::{trailer, History};
 use crate::fork::rebase::{finish, Desk};
 use crate::fork::replay::{replay, Carry};
 use crate::fork::snapshot::network;
 use crate::fork::stopped::Stopped;
 use crate::fork::switch::recover;
+use crate::fork::{branch, driver, guard};
 use crate::workspace::{Workspace, OURS, SETTINGS};
 
 /// The trailer of the commits that bring this repository's files: the commit that they come from.
@@ -55,7 +55,8 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let scratch = fx.scratch("upgrade", None)?;
     let dir = scratch.join("workflow.git");
     fx.read(fx.git(scratch.path()).args(["init", "--quiet", "--bare", dir.as_str()]))?;
-    fx.read(network(fx, &dir, &from, &["fetch", "--quiet", "--no-tags", "--", &from, "+HEAD:refs/heads/new"]))?;
+    let fetch = network(fx, &dir, &from, &["fetch", "--progress", "--no-tags", "--", &from, "+HEAD:refs/heads/new"]);
+    fx.read(fetch.watch(|line| fx.ui.progress(line)))?;
     let source = repository(&dir)?;
     let new = source.find_reference("refs/heads/new")?.peel_to_commit()?;
     step.done("");
@@ -77,6 +78,8 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         let commits: Vec<Oid> = history.lab.iter().copied().chain([upgrade]).collect();
         let replayed = replay(session, history.root.id, &commits, &Carry::default())?;
         if base == wanted || replayed.dropped.contains(&upgrade) {
+            guard::set(fx, &repo)?;
+            driver::set(fx, &repo)?;
             fx.ui.note(&format!("The fork has all of {:.12}.", new.id()));
             return Ok(());
         }

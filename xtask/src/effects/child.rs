@@ -53,6 +53,7 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
 
     let mut stdout = Vec::new();
     let mut last = VecDeque::new();
+    let mut silent = false;
     if !run.terminal {
         let feeder = run.stdin.take().zip(child.stdin.take());
         let (send, receive) = mpsc::channel();
@@ -68,9 +69,11 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
             // A child that has left its own children behind with our pipe open would keep us for ever:
             // the wait ends with the process, and the pipes get a moment more.
             let mut ended: Option<Instant> = None;
+            let mut heard = Instant::now();
             loop {
                 match receive.recv_timeout(Duration::from_millis(100)) {
                     Ok((is_out, bytes)) => {
+                        heard = Instant::now();
                         if let Some(Err(e)) = log.as_mut().map(|log| log.write_all(&bytes)) {
                             end(&mut child);
                             return Err(e).context("cannot write the log");
@@ -82,7 +85,8 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
                         if let Some(watch) = &mut run.watch {
                             watch(&text);
                         }
-                        if !text.is_empty() {
+                        // A carriage return is progress that the next line writes over.
+                        if !text.is_empty() && !bytes.ends_with(b"\r") {
                             last.push_back(text);
                             if last.len() > LAST_LINES {
                                 last.pop_front();
@@ -96,7 +100,8 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
                         }
                     }
                 }
-                if signals::interrupted() {
+                silent = ended.is_none() && run.silence.is_some_and(|limit| heard.elapsed() > limit);
+                if signals::interrupted() || silent {
                     end(&mut child);
                     break;
                 }
@@ -111,24 +116,31 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
     if signals::interrupted() {
         fail!(Interrupted, "interrupted during `{program}`");
     }
+    if silent {
+        let limit = run.silence.unwrap_or_default().as_secs();
+        return Err(run.failure(&format!("said nothing for {limit} s and was ended"), &last));
+    }
     if !status.success() && !run.any_status {
         return Err(run.failure(&format!("failed with {status}"), &last));
     }
     Ok(Output { status, stdout })
 }
 
-/// Sends each line (or what there is at the end) as it comes.
+/// Sends each line (or what there is at the end) as it comes; a line of progress ends in a carriage return.
 fn pump(stream: impl Read, is_out: bool, send: &mpsc::Sender<(bool, Vec<u8>)>) {
     let mut reader = BufReader::new(stream);
+    let mut line = Vec::new();
     loop {
-        let mut bytes = Vec::new();
-        match reader.read_until(b'\n', &mut bytes) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {
-                if send.send((is_out, bytes)).is_err() {
-                    return;
-                }
-            }
+        let Ok(read) = reader.fill_buf() else { return };
+        let end = read.iter().position(|b| matches!(b, b'\n' | b'\r')).map(|at| at + 1);
+        let (taken, over) = (end.unwrap_or(read.len()), read.is_empty());
+        line.extend_from_slice(&read[..taken]);
+        reader.consume(taken);
+        if (end.is_some() || over) && !line.is_empty() && send.send((is_out, std::mem::take(&mut line))).is_err() {
+            return;
+        }
+        if over {
+            return;
         }
     }
 }
@@ -165,6 +177,19 @@ mod tests {
         let script = "echo one; echo two >&2; exit 3";
         let error = execute(&mut Run::from(cmd!(sh, "sh -c {script}"))).err().unwrap().to_string();
         assert!(error.contains("exit status: 3") && error.contains("| one") && error.contains("| two"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_is_silent_is_ended() {
+        let sh = xshell::Shell::new().unwrap();
+        let script = "printf 'one\\rtwo\\n'; sleep 300";
+        let mut seen = Vec::new();
+        let run = Run::from(cmd!(sh, "sh -c {script}")).silence(Duration::from_secs(1));
+        let mut run = run.watch(|line| seen.push(line.to_owned()));
+        let error = execute(&mut run).err().unwrap().to_string();
+        assert!(error.contains("said nothing for 1 s") && error.ends_with("| two"), "{error}");
+        drop(run);
+        assert_eq!(seen, ["one", "two"]);
     }
 
     #[test]

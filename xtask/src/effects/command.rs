@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -45,6 +46,7 @@ pub struct Run<'a> {
     pub(super) terminal: bool,
     pub(super) sudo: bool,
     pub(super) any_status: bool,
+    pub(super) silence: Option<Duration>,
     pub(super) kind: Kind,
     pub(super) hint: Option<String>,
 }
@@ -59,6 +61,7 @@ impl From<xshell::Cmd<'_>> for Run<'_> {
             terminal: false,
             sudo: false,
             any_status: false,
+            silence: None,
             kind: Kind::Machine,
             hint: None,
         }
@@ -105,6 +108,13 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn any_status(mut self) -> Self {
         self.any_status = true;
+        self
+    }
+
+    /// Ends a program that has said nothing for so long: it waits for somebody who does not answer.
+    #[must_use]
+    pub fn silence(mut self, limit: Duration) -> Self {
+        self.silence = Some(limit);
         self
     }
 

@@ -70,6 +70,12 @@ pub fn mark(fx: &Effects, repo: &Repository, onto: Oid, commit: Oid, updates: &U
             continue;
         }
         lines.push_str(&none(path));
+        if entry.starts_with("160000 ") {
+            // A submodule stays at ours: its directory is not to go, and there is nothing to mark in it.
+            let ours = unmerged.iter().find(|l| l.ends_with(&format!(" 2\t{path}"))).unwrap_or(line);
+            lines.push_str(&format!("{} 0\t{path}\0", &ours[..47]));
+            continue;
+        }
         let file = aside.join(path);
         if let Ok(kind) = file.symlink_metadata() {
             let (mode, bytes) = match kind.file_type() {

@@ -115,10 +115,19 @@ pub fn graft(fx: &Effects, repo: &Repository, at: &Utf8Path, url: &str, root: &R
     }
     let refspec = format!("+{}:{held}", root.tag.refname());
     args.extend([REMOTE, &refspec]);
-    let fetch = network(fx, at, url, &args).watch(|line| fx.ui.progress(line.rsplit('\r').next().unwrap_or(line)));
-    if fx.change(at, fetch)? == Did::Planned {
-        fx.ui.planned(&format!("git replace --graft {} {}", root.id, root.commit));
-        return Ok(Did::Planned);
+    let fetch = network(fx, at, url, &args).watch(|line| fx.ui.progress(line));
+    match fx.change(at, fetch) {
+        Ok(Did::Done) => {}
+        Ok(Did::Planned) => {
+            fx.ui.planned(&format!("git replace --graft {} {}", root.id, root.commit));
+            return Ok(Did::Planned);
+        }
+        Err(error) => {
+            if added.roots.is_empty() {
+                ungraft(fx, repo, at)?;
+            }
+            return Err(error);
+        }
     }
     step.done("");
     let fetched = repo.find_reference(&held)?.peel_to_commit()?;
@@ -180,7 +189,7 @@ fn tags(fx: &Effects, repo: &Repository, at: &Utf8Path, url: &str, added: &mut A
         return Ok(());
     }
     added.write(fx, repo)?;
-    let args = ["fetch", "--no-tags", "--no-write-fetch-head", "--quiet", "--stdin", REMOTE];
+    let args = ["fetch", "--no-tags", "--no-write-fetch-head", "--progress", "--stdin", REMOTE];
     fx.change(at, network(fx, at, url, &args).stdin(refspecs))?;
     Ok(())
 }

@@ -38,6 +38,8 @@ pub struct Stop {
     /// Those that come after it.
     pub rest: Vec<Oid>,
     pub conflicts: Vec<String>,
+    /// Its message on the new snapshot.
+    pub message: String,
     /// What the merge made of the commit's other files.
     pub updates: Updates,
 }
@@ -79,16 +81,16 @@ pub fn replay(session: &Session, onto: Oid, commits: &[Oid], carry: &Carry) -> R
         }
         let (base, ours) = (carry.tree(session, parent.tree_id())?, repo.find_commit(done.tip)?.tree_id());
         let merged = tree::merge(session, base, ours, wanted)?;
+        let message = carry.message(&String::from_utf8_lossy(commit.message_bytes()));
         if !merged.conflicts.is_empty() {
             let rest = commits[at + 1..].to_vec();
-            done.stop = Some(Stop { commit: *id, rest, conflicts: merged.conflicts, updates: merged.updates });
+            done.stop = Some(Stop { commit: *id, rest, conflicts: merged.conflicts, message, updates: merged.updates });
             break;
         }
         if merged.tree == ours && parent.tree_id() != commit.tree_id() {
             done.dropped.push(*id);
             continue;
         }
-        let message = carry.message(&String::from_utf8_lossy(commit.message_bytes()));
         done.tip = session.commit(&commit.author(), &commit.committer(), &message, merged.tree, &[done.tip])?;
         done.kept.push((*id, done.tip));
     }

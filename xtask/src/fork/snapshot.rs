@@ -5,6 +5,7 @@
 //! two members who fork the same tag, from whatever address, get the same commit id.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -49,7 +50,7 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>) -> Resul
     }
     let refspec = format!("+{refname}:{refname}");
     let fetch = network(fx, &dir, url, &["fetch", "--depth=1", "--no-tags", "--progress", "--", url, &refspec]);
-    fx.read(fetch.watch(|line| fx.ui.progress(line.rsplit('\r').next().unwrap_or(line))))?;
+    fx.read(fetch.watch(|line| fx.ui.progress(line)))?;
 
     let repo = repository(&dir)?;
     let commit =
@@ -99,13 +100,19 @@ pub fn filters(trace: &str) -> bool {
     from_server.flat_map(str::split_whitespace).any(|word| word == "filter")
 }
 
-/// A git command that talks to `url`: no prompt, no helper protocol that runs a program, and a stalled line
-/// ends.
+/// How long a server may be silent; the environment's `KERNEL_FORK_TIMEOUT`, in seconds, says otherwise.
+const SILENCE: u64 = 120;
+
+/// A git command that talks to `url`: no prompt, no helper protocol that runs a program, and one that hangs is
+/// ended.
 pub fn network<'a>(fx: &'a Effects, dir: &Utf8Path, url: &str, args: &[&str]) -> Run<'a> {
-    let stall = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60"];
-    let cmd = fx.git(dir).args(stall).args(args);
+    let limit = std::env::var("KERNEL_FORK_TIMEOUT").ok().and_then(|text| text.parse().ok()).unwrap_or(SILENCE);
+    let slow = format!("http.lowSpeedTime={limit}");
+    let cmd = fx.git(dir).args(["-c", "http.lowSpeedLimit=1000", "-c", &slow]).args(args);
     let cmd = cmd.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh");
-    Run::from(cmd).or(Kind::Network, format!("is `{url}` right, and can this machine reach it? `--url` names another"))
+    Run::from(cmd)
+        .silence(Duration::from_secs(limit))
+        .or(Kind::Network, format!("is `{url}` right, and can this machine reach it? `--url` names another"))
 }
 
 /// The vendor's releases of the same source and series as `like`, the oldest first, with the commits that

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::conflict::{none, Marked};
 use super::replay::{Carry, Replayed, Stop};
 use super::switch::{switch, Switch};
+use super::tree::changes;
 use crate::effects::{state_dir, Effects, Journal, Run, Session};
 
 /// All that is needed to go on. Commit ids are text, as in every file for people to read.
@@ -32,6 +33,8 @@ pub struct Stopped {
     pub commit: String,
     pub onto: String,
     pub conflicts: Vec<String>,
+    /// Its message, once it is resolved.
+    pub message: String,
     /// What the work tree and the index hold for it.
     pub tree: String,
     pub unmerged: Vec<String>,
@@ -97,6 +100,7 @@ impl Stopped {
             commit: stop.commit.to_string(),
             onto: replayed.tip.to_string(),
             conflicts: stop.conflicts.clone(),
+            message: stop.message.clone(),
             tree: marked.tree.to_string(),
             unmerged: marked.unmerged,
             rest: text(&stop.rest),
@@ -139,12 +143,60 @@ impl Stopped {
             lines.push_str(&format!("{line}\0"));
         }
         fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(lines))?;
-        let commit = repo.find_commit(Oid::from_str(&self.commit)?)?;
-        let git_dir = Utf8Path::from_path(repo.path()).context("the repository's path is not UTF-8")?;
-        fx.write(git_dir.join("MERGE_MSG"), commit.message_bytes())?;
+        fx.write(merge_msg(repo)?, &self.message)?;
         fx.change(root, fx.git(root).args(["update-ref", "--no-deref", "CHERRY_PICK_HEAD", &self.commit]))?;
         Self { told: true, ..self.clone() }.write(fx, repo)
     }
+}
+
+impl Stopped {
+    /// Takes what the stopped commit left out of index and work tree: its files are HEAD's again, whatever the
+    /// person has made of them. Other files are not looked at. May be done twice.
+    ///
+    /// # Errors
+    /// git fails.
+    pub fn clear(&self, fx: &Effects, root: &Utf8Path, repo: &Repository) -> Result<()> {
+        let head = repo.head()?.peel_to_tree()?;
+        let onto = repo.find_commit(Oid::from_str(&self.onto)?)?.tree_id();
+        let changed = changes(repo, onto, Oid::from_str(&self.tree)?)?;
+        let unmerged = self.unmerged.iter().filter_map(|line| line.split_once('\t'));
+        let mut paths: Vec<&str> = changed.iter().map(|c| c.path.as_str()).chain(unmerged.map(|(_, p)| p)).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        let (mut index, mut files) = (String::new(), String::new());
+        for path in &paths {
+            index.push_str(&none(path));
+            if let Ok(entry) = head.get_path(path.as_ref()) {
+                index.push_str(&format!("{:o} {} 0\t{path}\0", entry.filemode(), entry.id()));
+                files.push_str(&format!("{path}\0"));
+            }
+        }
+        fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(index))?;
+        for path in paths.iter().filter(|path| head.get_path(path.as_ref()).is_err()) {
+            fx.remove(root.join(path))?;
+        }
+        fx.change(
+            root,
+            Run::from(fx.git(root).args(["checkout-index", "--force", "-u", "-z", "--stdin"])).stdin(files),
+        )?;
+        forget(fx, root, repo)
+    }
+}
+
+/// git no longer waits for the commit to be made.
+///
+/// # Errors
+/// The git directory cannot be written.
+pub fn forget(fx: &Effects, root: &Utf8Path, repo: &Repository) -> Result<()> {
+    fx.remove(merge_msg(repo)?)?;
+    if repo.find_reference("CHERRY_PICK_HEAD").is_ok() {
+        fx.change(root, fx.git(root).args(["update-ref", "--no-deref", "-d", "CHERRY_PICK_HEAD"]))?;
+    }
+    Ok(())
+}
+
+fn merge_msg(repo: &Repository) -> Result<Utf8PathBuf> {
+    Ok(Utf8Path::from_path(repo.path()).context("the repository's path is not UTF-8")?.join("MERGE_MSG"))
 }
 
 /// Reads commit ids.

@@ -12,6 +12,7 @@ use git2::{Oid, Repository};
 
 use super::tree::{changes, Entry};
 use crate::effects::{Did, Effects, Journal, Move, RefMove, Run, Session};
+use crate::workspace::SETTINGS;
 
 /// Where to.
 pub struct Switch<'a> {
@@ -42,6 +43,9 @@ pub fn switch(
     let (old, new) = (to.old.to_string(), to.new.to_string());
     let files = to.files.unwrap_or(to.new).to_string();
     if !fx.dry() {
+        // Files that were only touched are no changes.
+        let refresh = fx.git(root).args(["update-index", "-q", "--unmerged", "--refresh"]);
+        fx.read(Run::from(refresh).any_status())?;
         let try_it = fx.git(root).args(["read-tree", "-m", "-u", "-n", &old, &files]);
         fx.read(
             Run::from(try_it)
@@ -55,11 +59,35 @@ pub fn switch(
         return Err(error);
     }
     head(fx, root, session.repo, to.branch, &new, to.why)?;
+    let tree = |id: Oid| -> Result<Oid> { Ok(session.repo.find_commit(id)?.tree_id()) };
+    let files = to.files.map_or_else(|| tree(to.new), Ok)?;
+    settings_first(fx, root, session.repo, tree(to.old)?, files)?;
     // Touches only the files that differ.
-    let files = to.files.unwrap_or(to.new).to_string();
+    let files = files.to_string();
     let did = fx.change(root, fx.git(root).args(["read-tree", "-m", "-u", &old, &files]))?;
     journal.moved()?;
     Ok(did)
+}
+
+/// The settings are the first file to change, and by a rename: git would remove them for a moment, and
+/// without them a killed run's next one could not begin.
+fn settings_first(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) -> Result<()> {
+    let entry = |tree: Oid| repo.find_tree(tree).and_then(|t| t.get_path(SETTINGS.as_ref())).ok();
+    let (Some(old), Some(new)) = (entry(old), entry(new)) else { return Ok(()) };
+    if old.id() == new.id() || !root.join(SETTINGS).is_file() {
+        return Ok(());
+    }
+    fx.write(root.join(SETTINGS), repo.find_blob(new.id())?.content())?;
+    known(fx, root, &[(SETTINGS, (new.filemode(), new.id()))])
+}
+
+/// Tells the index what stands in the work tree already.
+fn known(fx: &Effects, root: &Utf8Path, files: &[(&str, Entry)]) -> Result<()> {
+    if !files.is_empty() {
+        let lines: String = files.iter().map(|(path, (mode, id))| format!("{mode:o} {id} 0\t{path}\0")).collect();
+        fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(lines))?;
+    }
+    Ok(())
 }
 
 /// Finishes the move that a killed run left, if the refs had moved already. Says whose move it was.
@@ -98,27 +126,30 @@ fn head(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: Option<&str>, 
     Ok(())
 }
 
-/// Puts the files that an update had come to back to what the index still says, so that it can be done again.
+/// Puts the files that an update was killed in back to what the index still says, and tells the index of those
+/// that are as they shall be, so that the update can be done again.
 fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) -> Result<()> {
-    let (mut restore, mut theirs) = (String::new(), Vec::new());
-    for change in changes(repo, old, new)? {
+    let (mut restore, mut theirs, mut done) = (String::new(), Vec::new(), Vec::new());
+    let all = changes(repo, old, new)?;
+    for change in &all {
         let path = root.join(&change.path);
         let now = content(&path)?;
-        let is = |entry: Option<Entry>| -> Result<bool> { Ok(whole(repo, entry)? == now) };
-        if is(change.old)? {
+        if now == whole(repo, change.old)? {
             continue;
         }
-        let half = match (&now, whole(repo, change.new)?) {
+        let wanted = whole(repo, change.new)?;
+        let half = match (&now, &wanted) {
             (Some(now), Some(new)) => new.starts_with(now),
             (now, _) => now.is_none(),
         };
-        match (half, change.old) {
-            (false, _) => theirs.push(change.path),
-            (true, Some(_)) => {
+        match (half, change.old, change.new) {
+            (false, ..) => theirs.push(change.path.as_str()),
+            (true, _, Some(entry)) if now == wanted => done.push((change.path.as_str(), entry)),
+            (true, Some(_), _) => {
                 restore.push_str(&change.path);
                 restore.push('\0');
             }
-            (true, None) => drop(fx.remove(&path)?),
+            (true, None, _) => drop(fx.remove(&path)?),
         }
     }
     if let Some(first) = theirs.first() {
@@ -126,6 +157,7 @@ fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) ->
             "copy them elsewhere and `git checkout HEAD -- FILE`, then run this again");
     }
     fx.change(root, Run::from(fx.git(root).args(["checkout-index", "--force", "-z", "--stdin"])).stdin(restore))?;
+    known(fx, root, &done)?;
     let refresh = fx.git(root).args(["update-index", "-q", "--refresh"]);
     fx.change(root, Run::from(refresh).any_status())?;
     Ok(())

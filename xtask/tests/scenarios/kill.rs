@@ -1,63 +1,145 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! SIGKILL at many moments of `fork`, `rebase` and `graft-history`: the branch is at the old tip or the new
-//! one, no commit is lost, and the same command run again finishes.
+//! SIGKILL at many moments of what moves a branch or adds to the repository: the branch is at the old tip or
+//! the new one, no commit is lost, the same command run again finishes, and never over what the person did in
+//! between.
+//!
+//! The moments are the changes that the program and its children make in the repository (`killer.c` counts
+//! them): files made, cut off in the middle, renamed, removed. They are spread evenly over a run.
 
-use crate::lab::{codename, Lab, Moment, TAG};
+use std::fs;
+
+use crate::lab::{codename, Lab, Outcome, TAG};
 
 const NEXT: &str = "v6.1.43";
 
-/// Which of the moments are tried: each, or one in so many.
-const EACH: usize = 1;
-const SOME: usize = 10;
+/// Who dies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Victim {
+    Nobody,
+    /// The program and the child that is at work.
+    Both,
+    /// The program; its child goes on.
+    Program,
+}
 
-/// Kills `args` before and after every `step`th git program that it starts. `make` sets the scene, `check` is
-/// called after the kill, and after the same command has been run again. Says how many moments that were.
-fn killed(step: usize, args: &[&str], make: impl Fn() -> Lab, check: impl Fn(&Lab, bool)) -> usize {
-    let lab = make();
-    let calls = lab.xtask_killed(args, None);
-    check(&lab, true);
-    let around = |call| [Moment::Before, Moment::During, Moment::After].map(|moment| (call, moment));
-    let moments: Vec<(usize, Moment)> = (1..=calls).flat_map(around).step_by(step).collect();
-    for (call, moment) in &moments {
-        let lab = make();
-        lab.xtask_killed(args, Some((*call, *moment)));
-        check(&lab, false);
-        let again = lab.xtask(args);
-        // Done to the last step before the kill came: then it is there already.
-        let there = again.code == 7 && again.stderr.contains("already");
-        assert!(again.code == 0 || there, "killed {moment:?} call {call}\n{}{}", again.stdout, again.stderr);
-        check(&lab, true);
-        assert_eq!(lab.git("kernel", &["status", "--porcelain"]), "", "killed {moment:?} call {call}");
-        assert_eq!(lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "");
-        assert!(!lab.path("kernel/.git/kernel-fork").exists(), "the journal stayed");
+/// A command in a repository that can be put back to what it was.
+struct Scene<'a> {
+    lab: &'a Lab,
+    args: &'a [&'a str],
+    /// A file that the person changes in between.
+    mine: Option<&'a str>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(lab: &'a Lab, args: &'a [&'a str], mine: Option<&'a str>) -> Self {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios/killer.c");
+        let library = lab.path("killer.so");
+        let library = library.to_str().unwrap();
+        lab.run("cc", &["-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"]).ok();
+        lab.run("cp", &["--archive", "kernel", "kernel.before"]).ok();
+        Self { lab, args, mine }
     }
-    moments.len()
+
+    fn put_back(&self) {
+        fs::remove_dir_all(self.lab.path("kernel")).unwrap();
+        self.lab.run("cp", &["--archive", "kernel.before", "kernel"]).ok();
+    }
+
+    /// Runs the command with a kill at the change number `at`; how many changes there were.
+    fn run(&self, at: usize, victim: Victim) -> (Outcome, usize) {
+        let path = |name: &str| self.lab.path(name).to_str().unwrap().to_owned();
+        drop(fs::remove_file(path("count")));
+        let (library, below, count, at) = (path("killer.so"), path("kernel"), path("count"), at.to_string());
+        let mut environment = vec![("LD_PRELOAD", library.as_str()), ("KILL_BELOW", &below), ("KILL_COUNT", &count)];
+        environment.extend([("KILL_AT", if victim == Victim::Nobody { "0" } else { at.as_str() })]);
+        if victim == Victim::Program {
+            environment.push(("KILL_ALONE", "1"));
+        }
+        let outcome = self.lab.xtask_with(&environment, self.args);
+        let bytes = fs::read(path("count")).unwrap();
+        (outcome, usize::from_ne_bytes(bytes[..8].try_into().unwrap()))
+    }
+
+    /// All that has to be the same, but for backups, which may be one more.
+    fn picture(&self) -> String {
+        let asked: [&[&str]; 5] = [
+            &["rev-parse", "HEAD", "--symbolic-full-name", "HEAD"],
+            &["for-each-ref", "refs/heads", "refs/tags", "refs/replace"],
+            &["status", "--porcelain"],
+            &["ls-files", "--unmerged"],
+            &["config", "--local", "--list"],
+        ];
+        asked.map(|args| self.lab.git("kernel", args)).join("\n--\n")
+    }
+
+    fn branches(&self) -> String {
+        self.lab.git("kernel", &["for-each-ref", "refs/heads"])
+    }
+
+    /// Kills the command at `points` moments; `code` is what it ends with where nobody is killed.
+    fn killed(&self, code: i32, points: usize) -> usize {
+        let (tip, before) = (self.lab.git("kernel", &["rev-parse", "HEAD"]), self.branches());
+        let (outcome, changes) = self.run(0, Victim::Nobody);
+        outcome.fails(code, &[]);
+        let (after, whole) = (self.branches(), self.picture());
+        assert!(changes >= points, "{changes}");
+        let mut kills = 0;
+        for point in 0..points {
+            let at = 1 + point * (changes - 1) / (points - 1).max(1);
+            let victim = if point % 4 == 3 { Victim::Program } else { Victim::Both };
+            let moment = format!("{:?}: {victim:?} killed at change {at} of {changes}", self.args);
+            self.put_back();
+            if self.run(at, victim).0.code != -1 {
+                continue; // git does not always make the same number of changes
+            }
+            kills += 1;
+            let now = self.branches();
+            assert!(now == before || now == after, "{moment}: {now}");
+            self.lab.git("kernel", &["cat-file", "-e", &tip]);
+            if let Some(mine) = self.mine.filter(|_| point % 4 == 1) {
+                self.again_over(mine, &moment);
+            }
+            let again = self.lab.xtask(self.args);
+            // Done to the last step before the kill came: then there is nothing to do.
+            assert!([0, 7].contains(&again.code), "{moment}\n{}{}", again.stdout, again.stderr);
+            assert_eq!(self.picture(), whole, "{moment}\n{}{}", again.stdout, again.stderr);
+            if point % 4 == 0 {
+                assert_eq!(self.lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "", "{moment}");
+            }
+            assert!(!self.lab.path("kernel/.git/kernel-fork/journal.json").exists(), "{moment}: the journal stayed");
+        }
+        kills
+    }
+
+    /// The person changes a file before the command is run again: it stays as they made it.
+    fn again_over(&self, mine: &str, moment: &str) {
+        let path = self.lab.path("kernel").join(mine);
+        let was = fs::read(&path).ok();
+        self.lab.write(&format!("kernel/{mine}"), "mine\n");
+        let again = self.lab.xtask(self.args);
+        assert!([0, 7].contains(&again.code), "{moment}\n{}{}", again.stdout, again.stderr);
+        assert_eq!(fs::read_to_string(&path).ok().as_deref(), Some("mine\n"), "{moment}: {}", again.stderr);
+        match was {
+            Some(was) => fs::write(&path, was).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+    }
 }
 
-fn fork(step: usize) -> usize {
-    // Every lab is elsewhere: the address is set, the command is the same.
-    let make = || {
-        let lab = Lab::new();
-        let url = lab.vendor();
-        let settings = lab.text("kernel/Cargo.toml");
-        let old = settings.lines().find(|l| l.starts_with("url = ")).expect("an address").to_owned();
-        lab.edit("kernel/Cargo.toml", &old, &format!("url = \"{url}\""));
-        lab.commit("kernel", "our vendor");
-        lab
-    };
-    killed(step, &["fork", TAG, "--series", &codename()], make, |lab, whole| {
-        let branches = lab.git("kernel", &["for-each-ref", "--format=%(refname:short) %(subject)", "refs/heads"]);
-        let new = "6.1-tickless Generated: 6.1.42-1.1+lab\nmain our vendor";
-        assert!(branches == new || (!whole && branches == "main our vendor"), "{branches}");
-    })
+fn fork(points: usize) -> usize {
+    let lab = Lab::new();
+    let url = lab.vendor();
+    Scene::new(&lab, &["fork", TAG, "--url", &url, "--series", &codename()], Some("init/main.c")).killed(0, points)
 }
 
+/// A fork with a patch, and a release that the vendor has made since.
 fn forked_with_patch() -> Lab {
     let lab = Lab::new();
     lab.forked();
     lab.edit("kernel/init/main.c", "#include", "/* the lab was here */\n#include");
+    lab.write("kernel/lib/lab.txt", "measured\n");
     lab.commit("kernel", "init: a remark");
-    for n in 0..200 {
+    for n in 0..20 {
         lab.write(&format!("vendor/lib/news-{n}.txt"), "6.1.43\n");
     }
     lab.edit("vendor/lib/crc.c", "// SPDX", "/* new */\n// SPDX");
@@ -66,74 +148,97 @@ fn forked_with_patch() -> Lab {
     lab
 }
 
-fn rebase(step: usize) -> usize {
-    killed(step, &["rebase", NEXT], forked_with_patch, |lab, whole| {
-        let subjects = lab.git("kernel", &["log", "--format=%s", "6.1-tickless"]);
-        let new = "Generated: 6.1.43-1.1+lab\ninit: a remark\nWorkflow for the fork of v6.1.43\nv6.1.43";
-        let old = "init: a remark\nGenerated: 6.1.42-1.1+lab\nWorkflow for the fork of v6.1.42\nv6.1.42";
-        assert!(subjects == new || (!whole && subjects == old), "{subjects}");
-    })
+/// The same, with a release that is in the patch's way.
+fn in_the_way() -> Lab {
+    let lab = forked_with_patch();
+    lab.edit("vendor/init/main.c", "#include", "/* the vendor was here */\n#include");
+    lab.git("vendor", &["tag", "--delete", NEXT]);
+    lab.tag("vendor", NEXT);
+    lab
 }
 
-fn graft(step: usize) -> usize {
-    killed(step, &["graft-history"], forked_with_patch, |lab, whole| {
-        let count = lab.git("kernel", &["rev-list", "--count", "HEAD"]);
-        assert!(count == "5" || (!whole && count == "4"), "{count}");
-    })
+/// The same, stopped.
+fn stopped() -> Lab {
+    let lab = in_the_way();
+    lab.xtask(&["rebase", NEXT]).fails(7, &["init/main.c", "--continue"]);
+    lab
 }
 
-fn undo(step: usize) -> usize {
-    let make = || {
-        let lab = forked_with_patch();
-        lab.xtask(&["rebase", NEXT]).ok();
-        lab
-    };
-    killed(step, &["rebase", "--undo"], make, |lab, whole| {
-        let first = lab.git("kernel", &["log", "-1", "--format=%s", "6.1-tickless"]);
-        assert!(first == "init: a remark" || (!whole && first == "Generated: 6.1.43-1.1+lab"), "{first}");
-    })
+fn rebase(points: usize) -> usize {
+    Scene::new(&forked_with_patch(), &["rebase", NEXT], Some("lib/crc.c")).killed(0, points)
 }
 
-fn ungraft(step: usize) -> usize {
-    let make = || {
-        let lab = forked_with_patch();
-        lab.xtask(&["graft-history"]).ok();
-        lab
-    };
-    killed(step, &["graft-history", "--undo"], make, |lab, whole| {
-        let count = lab.git("kernel", &["rev-list", "--count", "HEAD"]);
-        assert!(count == "4" || (!whole && count == "5"), "{count}");
-        let config = lab.git("kernel", &["config", "--list", "--local"]);
-        assert!(!whole || !(config.contains("fork-history") || config.contains("vendorroot")), "{config}");
-    })
+fn undo(points: usize) -> usize {
+    let lab = forked_with_patch();
+    lab.xtask(&["rebase", NEXT]).ok();
+    Scene::new(&lab, &["rebase", "--undo"], Some("lib/crc.c")).killed(0, points)
+}
+
+fn graft(points: usize) -> usize {
+    Scene::new(&forked_with_patch(), &["graft-history"], None).killed(0, points)
+}
+
+fn ungraft(points: usize) -> usize {
+    let lab = forked_with_patch();
+    lab.xtask(&["graft-history"]).ok();
+    Scene::new(&lab, &["graft-history", "--undo"], None).killed(0, points)
+}
+
+fn stop(points: usize) -> usize {
+    Scene::new(&in_the_way(), &["rebase", NEXT], Some("init/main.c")).killed(7, points)
+}
+
+fn go_on(points: usize) -> usize {
+    let lab = stopped();
+    lab.write("kernel/init/main.c", &lab.text("vendor/init/main.c").replacen("the vendor was", "both were", 1));
+    lab.git("kernel", &["add", "init/main.c"]);
+    Scene::new(&lab, &["rebase", "--continue"], Some("lib/crc.c")).killed(0, points)
+}
+
+fn skip(points: usize) -> usize {
+    Scene::new(&stopped(), &["rebase", "--skip"], Some("lib/crc.c")).killed(0, points)
+}
+
+fn abort(points: usize) -> usize {
+    Scene::new(&stopped(), &["rebase", "--abort"], Some("lib/crc.c")).killed(0, points)
 }
 
 #[test]
 fn a_killed_fork_is_finished_by_the_next() {
-    fork(SOME);
+    assert!(fork(16) > 12);
 }
 
 #[test]
 fn a_killed_rebase_is_finished_by_the_next() {
-    rebase(SOME);
+    assert!(rebase(24) > 20);
 }
 
 #[test]
 fn a_killed_graft_is_finished_by_the_next() {
-    graft(SOME);
+    assert!(graft(12) + ungraft(12) > 20);
 }
 
 #[test]
 fn a_killed_undo_is_finished_by_the_next() {
-    undo(SOME);
-    ungraft(SOME);
+    assert!(undo(12) > 9);
 }
 
 #[test]
-#[ignore = "a hundred kills: `cargo xtask ci --full`"]
+fn a_killed_stop_is_made_by_the_next() {
+    assert!(stop(16) > 12);
+}
+
+#[test]
+fn what_ends_a_stopped_rebase_and_was_killed_is_finished_by_the_next() {
+    assert!(go_on(16) + skip(8) + abort(8) > 26);
+}
+
+#[test]
+#[ignore = "some hundred kills: `cargo xtask ci --full`"]
 fn at_every_moment() {
-    let moments = fork(EACH) + rebase(EACH) + graft(EACH) + undo(EACH) + ungraft(EACH);
-    assert!(moments >= 100, "{moments}");
+    let kills =
+        fork(60) + rebase(80) + graft(40) + ungraft(40) + undo(40) + stop(60) + go_on(60) + skip(30) + abort(30);
+    assert!(kills > 400, "{kills}");
 }
 
 /// A kill in the middle of the update of the work tree, made by hand: some files are new, one is half

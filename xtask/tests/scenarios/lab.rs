@@ -24,15 +24,6 @@ pub struct Outcome {
     pub stderr: String,
 }
 
-/// When a kill comes: before a git program that was called begins, while it runs and goes on running, or
-/// when it has ended.
-#[derive(Debug, Clone, Copy)]
-pub enum Moment {
-    Before,
-    During,
-    After,
-}
-
 impl Outcome {
     fn of(output: Output) -> Self {
         let text = |b: Vec<u8>| String::from_utf8_lossy(&b).into_owned();
@@ -140,30 +131,11 @@ impl Lab {
         self.xtask_at("kernel", args)
     }
 
-    /// Runs the program with a `git` that kills it (SIGKILL) around its nth call; how often it called git.
-    pub fn xtask_killed(&self, args: &[&str], kill: Option<(usize, Moment)>) -> usize {
-        let path = std::env::var("PATH").expect("PATH");
-        let real = path.split(':').map(|dir| Path::new(dir).join("git")).find(|git| git.is_file()).expect("git");
-        let real = real.display();
-        let (at, body) = match kill {
-            None => (0, ""),
-            Some((at, Moment::Before)) => (at, "kill -9 $PPID; exit 1"),
-            Some((at, Moment::During)) => (at, "REAL \"$@\" <&0 & kill -9 $PPID; wait; exit 1"),
-            Some((at, Moment::After)) => (at, "REAL \"$@\"; kill -9 $PPID; exit 1"),
-        };
-        let body = body.replace("REAL", &real.to_string());
-        let count = "count=${0%/*}/count\nn=$(($(cat $count) + 1))\necho $n >$count";
-        self.write(
-            "shim/git",
-            &format!("#!/bin/sh\n{count}\nif [ $n = {at} ]; then\n:; {body}\nfi\nexec {real} \"$@\"\n"),
-        );
-        self.write("shim/count", "0\n");
-        fs::set_permissions(self.path("shim/git"), PermissionsExt::from_mode(0o755)).expect("a shim");
+    /// Runs the program with more in its environment.
+    pub fn xtask_with(&self, environment: &[(&str, &str)], args: &[&str]) -> Outcome {
         let mut command = self.command(env!("CARGO_BIN_EXE_xtask"), "kernel");
-        command.env("PATH", format!("{}:{path}", self.path("shim").display()));
-        let outcome = Outcome::of(command.args(args).output().expect("xtask starts"));
-        assert_eq!(outcome.code, if at == 0 { 0 } else { -1 }, "{}{}", outcome.stdout, outcome.stderr);
-        self.text("shim/count").trim().parse().expect("a number")
+        command.envs(environment.iter().copied());
+        Outcome::of(command.args(args).output().expect("xtask starts"))
     }
 
     /// Starts the program with everything it says in the file `log`.
