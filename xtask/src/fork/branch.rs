@@ -34,7 +34,8 @@ pub fn clean(fx: &Effects, root: &Utf8Path) -> Result<()> {
     if repository(root)?.index()?.is_empty() {
         return Ok(()); // a clone without a checkout
     }
-    let status = fx.read(fx.git(root).args(["status", "--porcelain", "--untracked-files=no"]))?;
+    let args = ["--no-optional-locks", "status", "--porcelain", "--untracked-files=no"];
+    let status = fx.read(fx.git(root).args(args))?;
     if !status.stdout.is_empty() {
         let text = status.text();
         fail!(Repository, "the work tree has uncommitted changes ({})", text.lines().next().unwrap_or("").trim();

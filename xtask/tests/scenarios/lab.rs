@@ -194,6 +194,15 @@ impl Lab {
         url
     }
 
+    /// Panics with the names of what is not as it was in a snapshot.
+    #[track_caller]
+    pub fn unchanged(&self, before: &BTreeMap<PathBuf, (u32, Vec<u8>)>) {
+        let after = self.snapshot();
+        let differs = |path: &&PathBuf| before.get(*path) != after.get(*path);
+        let changed: Vec<_> = before.keys().chain(after.keys()).filter(differs).collect();
+        assert!(changed.is_empty(), "left behind, changed or gone: {changed:?}");
+    }
+
     /// Every file and ref of the lab with its content, to see whether anything changed.
     pub fn snapshot(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let mut found = BTreeMap::new();

@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Server {
     }
 }
 
-fn serve(mut connection: TcpStream, limit: usize, base: &PathBuf) {
+fn serve(mut connection: TcpStream, limit: usize, base: &Path) {
     let stdin = OwnedFd::from(connection.try_clone().unwrap());
     let mut daemon = Command::new("git");
     daemon.args(["-c", "safe.directory=*", "daemon", "--inetd", "--export-all", "--base-path-relaxed"]);
@@ -87,12 +87,12 @@ fn one_that_hangs_up_in_the_middle_leaves_nothing_and_the_next_try_succeeds() {
     let before = lab.snapshot();
     for command in [&fork[..], &["graft-history", "--full"]] {
         lab.xtask(command).fails(5, &["hint:", &url]);
-        assert!(before == lab.snapshot(), "{command:?} left something behind");
+        lab.unchanged(&before);
     }
     server.hang_up_after(100);
     for command in [&fork[..], &["rebase", NEXT], &["rebase", "--latest"], &["graft-history"], &["tags"]] {
         lab.xtask(command).fails(5, &["hint:", &url]);
-        assert!(before == lab.snapshot(), "{command:?} left something behind");
+        lab.unchanged(&before);
     }
     server.hang_up_after(usize::MAX);
     lab.xtask(&fork).ok();
@@ -117,7 +117,7 @@ fn one_that_hangs_is_given_up() {
             args.extend(if command[0] == "upgrade" { vec![url.as_str()] } else { vec!["--url", &url] });
             lab.xtask_with(&[("KERNEL_FORK_TIMEOUT", "2")], &args).fails(5, &["hint:", &url]);
         }
-        assert!(before == lab.snapshot(), "something was left behind");
+        lab.unchanged(&before);
     }
 }
 
@@ -139,7 +139,7 @@ fn tags_that_are_no_names_for_a_shell_are_passed_over_and_refused() {
             lab.xtask(&[command, "--", name]).fails(3, &["error:"]);
         }
     }
-    assert!(before == lab.snapshot(), "something was left behind");
+    lab.unchanged(&before);
     lab.xtask(&["rebase", "--latest"]).ok();
     lab.xtask(&["graft-history"]).ok();
     let tags = lab.git("kernel", &["tag", "--list"]);
