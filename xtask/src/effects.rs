@@ -22,7 +22,7 @@ use std::rc::Rc;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use command::{Did, Output, Run};
+pub use command::{Did, Ended, Output, Run};
 pub use files::{free_bytes, Scratch};
 pub use journal::{state_dir, Journal, Move};
 pub use kept::{Hold, Lock};

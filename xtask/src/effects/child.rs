@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::command::{Output, Run};
+use super::command::{Ended, Output, Run};
 use super::signals;
 use crate::error::{Failure, Kind};
 
@@ -53,7 +53,7 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
 
     let mut stdout = Vec::new();
     let mut last = VecDeque::new();
-    let mut silent = false;
+    let mut by = Ended::Itself;
     if !run.terminal {
         let feeder = run.stdin.take().zip(child.stdin.take());
         let (send, receive) = mpsc::channel();
@@ -85,6 +85,9 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
                         if let Some(watch) = &mut run.watch {
                             watch(&text);
                         }
+                        if run.until.as_mut().is_some_and(|enough| enough(&text)) {
+                            by = Ended::Enough;
+                        }
                         // A carriage return is progress that the next line writes over.
                         if !text.is_empty() && !bytes.ends_with(b"\r") {
                             last.push_back(text);
@@ -100,8 +103,11 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
                         }
                     }
                 }
-                silent = ended.is_none() && run.silence.is_some_and(|limit| heard.elapsed() > limit);
-                if signals::interrupted() || silent {
+                let silent = ended.is_none() && run.silence.is_some_and(|limit| heard.elapsed() > limit);
+                if silent && by == Ended::Itself {
+                    by = Ended::Silent;
+                }
+                if signals::interrupted() || by != Ended::Itself {
                     end(&mut child);
                     break;
                 }
@@ -116,14 +122,14 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
     if signals::interrupted() {
         fail!(Interrupted, "interrupted during `{program}`");
     }
-    if silent {
+    if by == Ended::Silent && !run.any_status {
         let limit = run.silence.unwrap_or_default().as_secs();
         return Err(run.failure(&format!("said nothing for {limit} s and was ended"), &last));
     }
-    if !status.success() && !run.any_status {
+    if !status.success() && !run.any_status && by == Ended::Itself {
         return Err(run.failure(&format!("failed with {status}"), &last));
     }
-    Ok(Output { status, stdout })
+    Ok(Output { status, stdout, ended: by })
 }
 
 /// Sends each line (or what there is at the end) as it comes; a line of progress ends in a carriage return.
@@ -177,6 +183,16 @@ mod tests {
         let script = "echo one; echo two >&2; exit 3";
         let error = execute(&mut Run::from(cmd!(sh, "sh -c {script}"))).err().unwrap().to_string();
         assert!(error.contains("exit status: 3") && error.contains("| one") && error.contains("| two"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_has_said_enough_is_ended() {
+        let sh = xshell::Shell::new().unwrap();
+        let script = "echo one; echo two; sleep 300";
+        let enough = execute(&mut Run::from(cmd!(sh, "sh -c {script}")).until(|l| l == "two")).unwrap();
+        assert_eq!((enough.ended, enough.stdout), (Ended::Enough, b"one\ntwo\n".to_vec()));
+        let mut silent = Run::from(cmd!(sh, "sh -c {script}")).any_status().silence(Duration::from_secs(1));
+        assert_eq!(execute(&mut silent).unwrap().ended, Ended::Silent);
     }
 
     #[test]

@@ -25,6 +25,17 @@ pub enum Did {
 pub struct Output {
     pub status: ExitStatus,
     pub stdout: Vec<u8>,
+    pub ended: Ended,
+}
+
+/// Who ended a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Itself,
+    /// It had said all that was asked of it ([`Run::until`]).
+    Enough,
+    /// It had been silent for too long ([`Run::silence`]).
+    Silent,
 }
 
 impl Output {
@@ -33,6 +44,9 @@ impl Output {
         String::from_utf8_lossy(&self.stdout).trim_end_matches('\n').to_owned()
     }
 }
+
+/// Called with each line of output; says when it was enough.
+pub(super) type Until<'a> = Box<dyn FnMut(&str) -> bool + 'a>;
 
 /// Called with each line of output.
 pub(super) type Watch<'a> = Box<dyn FnMut(&str) + 'a>;
@@ -43,6 +57,7 @@ pub struct Run<'a> {
     pub(super) stdin: Option<Vec<u8>>,
     pub(super) log: Option<Utf8PathBuf>,
     pub(super) watch: Option<Watch<'a>>,
+    pub(super) until: Option<Until<'a>>,
     pub(super) terminal: bool,
     pub(super) sudo: bool,
     pub(super) any_status: bool,
@@ -58,6 +73,7 @@ impl From<xshell::Cmd<'_>> for Run<'_> {
             stdin: None,
             log: None,
             watch: None,
+            until: None,
             terminal: false,
             sudo: false,
             any_status: false,
@@ -97,6 +113,13 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// Called with every line as it comes; once it says yes the program has done its work and is ended.
+    #[must_use]
+    pub fn until(mut self, f: impl FnMut(&str) -> bool + 'a) -> Self {
+        self.until = Some(Box::new(f));
+        self
+    }
+
     /// The program talks to the person itself (a password, an editor, a test runner's own report).
     #[must_use]
     pub fn on_terminal(mut self) -> Self {
@@ -104,7 +127,7 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// A status other than 0 is an answer and no failure.
+    /// A status other than 0, or silence, is an answer and no failure.
     #[must_use]
     pub fn any_status(mut self) -> Self {
         self.any_status = true;
