@@ -18,6 +18,7 @@ mod signals;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -62,6 +63,21 @@ impl Effects {
     /// Is this a dry run? Only for loops that wait for a change to show its effect.
     pub fn dry(&self) -> bool {
         self.dry
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// The person interrupts.
+    pub fn wait(&self, time: Duration) -> Result<()> {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            if signals::interrupted() {
+                fail!(Interrupted, "interrupted");
+            }
+            std::thread::sleep(Duration::from_millis(20).min(time));
+        }
+        Ok(())
     }
 
     /// Is a change at or below `path` to be left undone?

@@ -24,6 +24,12 @@ pub enum Kind {
     Build = 6,
     /// The repository is in a state that the command will not touch.
     Repository = 7,
+    /// A kernel panicked, or ended without a word.
+    Panic = 8,
+    /// A kernel said nothing for too long, or did not come to an end.
+    Hang = 9,
+    /// Another kernel came up than the one that was to be proved.
+    WrongKernel = 10,
     /// Ended by Ctrl-C or SIGTERM.
     Interrupted = 130,
 }

@@ -5,12 +5,14 @@
 pub mod error;
 
 pub mod arch;
+pub mod boot;
 pub mod build;
 pub mod commands;
 pub mod effects;
 pub mod flavour;
 pub mod fork;
 pub mod formats;
+pub mod isolate;
 pub mod machine;
 pub mod packages;
 pub mod settings;

@@ -120,6 +120,17 @@ impl Ui {
         }
     }
 
+    /// Lines of data in the place of the `above` lines that were drawn before, where stdout is a terminal; else
+    /// below them. Returns how many there are.
+    pub fn redraw(&self, lines: &[String], above: usize) -> usize {
+        if above > 0 && std::io::stdout().is_terminal() {
+            // Up by so many lines, and clear from there to the end of the screen.
+            print!("\x1b[{above}A\x1b[J");
+        }
+        lines.iter().for_each(|line| self.data(line));
+        lines.len()
+    }
+
     /// Asks a yes-or-no question; without a terminal the answer is no.
     pub fn ask(&self, question: &str) -> bool {
         if !self.terminal || !std::io::stdin().is_terminal() {

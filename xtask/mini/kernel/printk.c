@@ -8,8 +8,10 @@ int printk(const char *text, ...)
 {
 	size_t at = 0;
 
-	for (; text[at] && at < sizeof(log) - 1; at++)
+	for (; text[at] && at < sizeof(log) - 1; at++) {
 		log[at] = text[at];
+		console_putc(text[at]);
+	}
 	return (int)at;
 }
 EXPORT_SYMBOL(printk);

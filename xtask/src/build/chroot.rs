@@ -28,7 +28,12 @@ pub struct Recipe<'a> {
     pub host: &'static Arch,
     /// Put this architecture's programs in front of the chroot's own, where a build spends its time.
     pub accelerate: Option<&'static Arch>,
+    /// Not to build in but to be booted: the suite's smallest root, with these packages.
+    pub root: Option<Vec<String>>,
 }
+
+/// What a root to be booted does without.
+const NOT_IN_ROOT: &[&str] = &["doc", "i18n", "info", "locale", "man", "zoneinfo"];
 
 /// Inside the chroot, see there.
 const ACCELERATE: &str = include_str!("accelerate.sh");
@@ -87,7 +92,7 @@ fn store(fx: &Effects) -> Utf8PathBuf {
 impl Recipe<'_> {
     /// Names the content: the same recipe has the same key on every machine.
     fn key(&self) -> Result<String> {
-        let text = format!(
+        let mut text = format!(
             "1\n{}\n{:?}\n{:?}\n{:?}\n{}\n{}\n{:?}\n",
             self.archive.suite,
             self.archs.iter().map(|a| a.debian).collect::<Vec<_>>(),
@@ -97,6 +102,9 @@ impl Recipe<'_> {
             self.host.debian,
             self.accelerate.map(|a| (a.debian, HOT, ACCELERATE)),
         );
+        if let Some(packages) = &self.root {
+            text.push_str(&format!("{packages:?}\n{NOT_IN_ROOT:?}\n"));
+        }
         let id = git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes())?;
         Ok(id.to_string()[..12].to_owned())
     }
@@ -107,8 +115,12 @@ impl Recipe<'_> {
     /// None that one would see.
     pub fn name(&self) -> Result<String> {
         let archs: Vec<&str> = self.archs.iter().map(|a| a.debian).collect();
-        let fast = if self.accelerate.is_some() { "-accelerated" } else { "" };
-        Ok(format!("{}-{}{fast}-{}", self.archive.suite, archs.join("+"), self.key()?))
+        let kind = match (&self.root, self.accelerate) {
+            (Some(_), _) => "-root",
+            (None, Some(_)) => "-accelerated",
+            (None, None) => "",
+        };
+        Ok(format!("{}-{}{kind}-{}", self.archive.suite, archs.join("+"), self.key()?))
     }
 
     /// The chroot, if it has been made.
@@ -203,15 +215,20 @@ impl Recipe<'_> {
             hooks.push("--customize-hook=rm \"$1/accelerate.sh\"".to_owned());
         }
         let sources = &self.archive.sources;
-        let options = [
-            "--aptopt=Acquire::Languages \"none\"",
-            "--aptopt=Acquire::Retries \"3\"",
+        let mut options = vec![
+            "--aptopt=Acquire::Languages \"none\"".to_owned(),
+            "--aptopt=Acquire::Retries \"3\"".to_owned(),
             // The tar is written whole or not at all: dpkg need not sync each file on the way.
-            "--dpkgopt=force-unsafe-io",
+            "--dpkgopt=force-unsafe-io".to_owned(),
         ];
+        let variant = if self.root.is_some() { "essential" } else { "buildd" };
+        if let Some(packages) = &self.root {
+            options.push(format!("--include={}", packages.join(",")));
+            options.extend(NOT_IN_ROOT.iter().map(|d| format!("--dpkgopt=path-exclude=/usr/share/{d}/*")));
+        }
         Ok(cmd!(
             fx.sh,
-            "mmdebstrap --mode=unshare --variant=buildd --format=tar --architectures={archs}
+            "mmdebstrap --mode=unshare --variant={variant} --format=tar --architectures={archs}
              --keyring={keyring} --keyring={nothing} {options...} {hooks...} {suite} {out} {sources...}"
         )
         .env("TMPDIR", scratch))

@@ -95,7 +95,10 @@ fn fragment(workspace: &Workspace, flavour: &str, commit: Option<&str>) -> Resul
 }
 
 /// The directory of packages whose record was written last.
-fn newest(workspace: &Workspace) -> Result<Utf8PathBuf> {
+///
+/// # Errors
+/// There is none.
+pub(super) fn newest(workspace: &Workspace) -> Result<Utf8PathBuf> {
     let top = workspace.sibling("packages")?;
     let below = |dir: &Utf8Path| -> Vec<Utf8PathBuf> {
         dir.read_dir_utf8().into_iter().flatten().flatten().map(|e| e.into_path()).collect()

@@ -80,7 +80,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 /// See the README, "When it breaks".
 pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8PathBuf> {
     let plan = plan::plan(workspace, args)?;
-    machine::require(fx, plan.host)?;
+    machine::require(fx, plan.host, &[])?;
     let ubuntu = plan.packaging != Packaging::Bundled;
     let archs = plan.mode.chroot_archs(plan.host)?;
     // Programs of another architecture come with that architecture's packages.
@@ -98,6 +98,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         depends: source.depends.clone(),
         host: plan.host,
         accelerate: plan.accelerate,
+        root: None,
     };
     let mut variables = source::variables(&plan.flavour, ubuntu);
     variables.extend(plan.mode.variables(plan.host));

@@ -43,11 +43,12 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     match args.what {
         What::Create { suite, arch, foreign } => {
             let own = arch.map_or_else(arch::build, |a| arch::find(&a))?;
-            machine::require(fx, own)?;
+            machine::require(fx, own, &[])?;
             let foreign = foreign.map(|a| arch::find(&a)).transpose()?;
             let archs: Vec<_> = [Some(own), foreign].into_iter().flatten().collect();
             let archive = Archive::of(fx, &Workspace::here()?.settings, &suite, &archs)?;
-            let recipe = Recipe { archive: &archive, archs, depends: String::new(), host: own, accelerate: None };
+            let recipe =
+                Recipe { archive: &archive, archs, depends: String::new(), host: own, accelerate: None, root: None };
             if let Some(chroot) = recipe.make(fx)? {
                 fx.ui.data(chroot.tar.as_str());
             }

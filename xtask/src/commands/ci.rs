@@ -26,7 +26,7 @@ pub struct Args {
 }
 
 /// Packages that the tests need beside those that building needs.
-const FOR_TESTS: &[&str] = &["python3-kconfiglib", "binutils-aarch64-linux-gnu"];
+const FOR_TESTS: &[&str] = &["python3-kconfiglib", "binutils-aarch64-linux-gnu", "qemu-system-arm"];
 
 /// # Errors
 /// A check fails.

@@ -4,6 +4,7 @@
 mod adopt;
 mod annotations;
 pub mod audit;
+pub mod boot;
 pub mod build;
 mod chroot;
 mod ci;
@@ -11,6 +12,7 @@ mod compare;
 mod flavour;
 mod fork;
 mod graft_history;
+mod isolate;
 mod merge_driver;
 mod quickstart;
 mod rebase;
@@ -43,6 +45,7 @@ pub enum Command {
     Adopt(adopt::Args),
     Audit(audit::Args),
     Annotations(annotations::Args),
+    Boot(boot::Args),
     Build(build::Args),
     Chroot(chroot::Args),
     Ci(ci::Args),
@@ -50,6 +53,7 @@ pub enum Command {
     Flavour(flavour::Args),
     Fork(fork::Args),
     GraftHistory(graft_history::Args),
+    Isolate(isolate::Args),
     #[command(hide = true)]
     MergeDriver(merge_driver::Args),
     Quickstart(quickstart::Args),
@@ -68,6 +72,7 @@ impl Command {
             Command::Adopt(args) => adopt::run(fx, args),
             Command::Audit(args) => audit::run(fx, args),
             Command::Annotations(args) => annotations::run(fx, args),
+            Command::Boot(args) => boot::run(fx, args),
             Command::Build(args) => build::run(fx, args),
             Command::Chroot(args) => chroot::run(fx, args),
             Command::Ci(args) => ci::run(fx, args),
@@ -75,6 +80,7 @@ impl Command {
             Command::Flavour(args) => flavour::run(fx, args),
             Command::Fork(args) => fork::run(fx, args),
             Command::GraftHistory(args) => graft_history::run(fx, args),
+            Command::Isolate(args) => isolate::run(fx, args),
             Command::MergeDriver(args) => merge_driver::run(fx, &args),
             Command::Quickstart(args) => quickstart::run(fx, args),
             Command::Rebase(args) => rebase::run(fx, args),

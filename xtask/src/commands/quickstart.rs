@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `cargo xtask quickstart`: from a fresh machine to packages of a real kernel, in one command.
+//! `cargo xtask quickstart`: from a fresh machine to a real kernel that has come up, in one command.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{build, fork};
+use super::{boot, build, fork};
 use crate::arch;
+use crate::boot::qemu;
 use crate::effects::{repository, Effects};
 use crate::fork::branch;
 use crate::fork::history::History;
@@ -19,16 +20,17 @@ use crate::workspace::Workspace;
 /// The flavour that compiles in minutes.
 const FLAVOUR: &str = "slim";
 
-/// From a fresh machine to packages of a real kernel
+/// From a fresh machine to a real kernel that has come up
 ///
 /// Prepares the machine (asking before anything is done as root), takes the Linux source of the machine's
-/// own archive, makes a fork of it, and cross-builds the `slim` tickless flavour for arm64.
+/// own archive, makes a fork of it, cross-builds the `slim` tickless flavour for arm64, audits the packages,
+/// boots them in a virtual machine, and shows that the tick is gone.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Do not ask before changing this machine
     #[arg(long)]
     pub yes: bool,
-    /// A miniature tree in place of Linux: the same path in a minute
+    /// A miniature tree in place of Linux: the same path in a minute, as far as packages
     #[arg(long)]
     pub mini: bool,
     /// Where the fork goes [default: beside this repository]
@@ -42,7 +44,8 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let start = Instant::now();
     let here = Workspace::here()?;
     let host = arch::find(&here.settings.architecture)?;
-    let extra: &[&str] = if args.mini { &["python3-kconfiglib"] } else { &["linux-source"] };
+    let real = ["linux-source", qemu::machine(host)?.package];
+    let extra: &[&str] = if args.mini { &["python3-kconfiglib"] } else { &real };
     machine::prepare(fx, host, extra, args.yes)?;
     let series = codename()?;
     here.settings.suite(&series)?;
@@ -73,6 +76,11 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let request =
         build::Args { cross: !same, native: same, flavour: Some(FLAVOUR.to_owned()), ..build::Args::default() };
     let out = build::build(fx, &workspace, &request)?;
+    if !args.mini && out.is_dir() {
+        boot::boot(fx, &workspace, &out, &boot::Args::default())?;
+    } else if !args.mini {
+        fx.ui.planned(&format!("cd {dir} && cargo xtask boot"));
+    }
     fx.ui.note(&format!("\nDone in {}. What one does next:", seconds(start.elapsed())));
     next(fx, &dir, &out);
     Ok(())

@@ -57,12 +57,13 @@ pub fn needs(fx: &Effects, host: &'static Arch, extra: &[&str]) -> Result<Vec<Ne
     Ok(needs)
 }
 
-/// Fails where building for `host` lacks something on this machine, before anything is begun.
+/// Fails where building for `host` lacks something on this machine, or one of the `extra` packages, before
+/// anything is begun.
 ///
 /// # Errors
 /// It does ([`Kind::Machine`](crate::error::Kind::Machine)); each thing is named.
-pub fn require(fx: &Effects, host: &'static Arch) -> Result<()> {
-    let lacking: Vec<String> = needs(fx, host, &[])?.into_iter().map(|n| n.what).collect();
+pub fn require(fx: &Effects, host: &'static Arch, extra: &[&str]) -> Result<()> {
+    let lacking: Vec<String> = needs(fx, host, extra)?.into_iter().map(|n| n.what).collect();
     if lacking.is_empty() || fx.dry() {
         return Ok(());
     }

@@ -8,7 +8,10 @@ fn nothing_changes() {
     let lab = Lab::without_cache();
     let url = lab.vendor();
     let suite = codename();
+    let packages = crate::boot::saying(&lab, "packages", "x");
     let fresh: &[&[&str]] = &[
+        &["boot", &packages, "--suite", &suite],
+        &["isolate", "--cpus", "1", "--present", "0-3"],
         &["fork", TAG, "--url", &url, "--series", &suite],
         &["fork", TAG, "--url", &url, "--series", &suite, "--into", "../elsewhere"],
         &["chroot", "create", &suite],

@@ -5,6 +5,7 @@
 mod adopt;
 mod annotations;
 mod audit;
+mod boot;
 mod build;
 mod chroot;
 mod dry_run;
@@ -12,6 +13,7 @@ mod flavour;
 mod fork;
 mod graft_history;
 mod incremental;
+mod isolate;
 mod kill;
 mod lab;
 mod machine;

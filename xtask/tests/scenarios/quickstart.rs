@@ -29,4 +29,8 @@ fn the_real_linux_goes_all_the_way() {
     for package in ["linux-image-unsigned-", "linux-modules-", "linux-headers-", "linux-buildinfo-"] {
         assert!(outcome.stdout.contains(package), "{}", outcome.stdout);
     }
+    assert!(outcome.stderr.contains("nothing is wrong with these 5 packages"), "{}", outcome.stderr);
+    // It came up, and its tick went away.
+    let passed = outcome.stdout.lines().filter(|l| l.contains("-slim") && l.ends_with("passed")).count();
+    assert_eq!(passed, 2, "{}", outcome.stdout);
 }

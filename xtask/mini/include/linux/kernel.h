@@ -10,6 +10,8 @@ size_t strlen(const char *text);
 u8 crc7_byte(u8 crc, u8 byte);
 u32 crc_step(u32 crc, u8 byte);
 void schedule(void);
+void console_putc(int c);
+void machine_restart(void);
 int request_irq(unsigned int irq);
 void tick_stop(unsigned int cpu);
 

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The virtual machines that kernels are booted in: one row for each architecture, and running one.
+//!
+//! `commands` calls it. A machine gets an image and an initrd and nothing else: no disk, no network.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use camino::Utf8Path;
+
+use super::console;
+use crate::arch::{self, Arch};
+use crate::effects::{Effects, Ended, Run};
+use crate::error::Kind;
+
+/// No boot and measurement takes longer, on the slowest machine; what talks on for longer is in a loop.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// CPUs of a machine: one to be isolated, one for everything else.
+pub const CPUS: usize = 2;
+
+/// A kind of machine.
+#[derive(Debug)]
+pub struct Machine {
+    arch: &'static str,
+    /// What `qemu-system-NAME` is called.
+    name: &'static str,
+    /// The package that it is in.
+    pub package: &'static str,
+    /// Options for a machine that is emulated. The oldest kernel that is built here boots on this CPU: 5.4 for
+    /// arm64 does not on `max`.
+    emulated: &'static [&'static str],
+    /// The same with the processor's own help.
+    helped: &'static [&'static str],
+    console: &'static str,
+}
+
+// A table is read by column.
+#[rustfmt::skip]
+const MACHINES: &[Machine] = &[
+    Machine { arch: "amd64", name: "x86_64", package: "qemu-system-x86", emulated: &["-M", "q35", "-cpu", "max"], helped: &["-M", "q35", "-cpu", "host"], console: "ttyS0" },
+    Machine { arch: "arm64", name: "aarch64", package: "qemu-system-arm", emulated: &["-M", "virt", "-cpu", "cortex-a57"], helped: &["-M", "virt,gic-version=host", "-cpu", "host"], console: "ttyAMA0" },
+    Machine { arch: "armhf", name: "arm", package: "qemu-system-arm", emulated: &["-M", "virt", "-cpu", "cortex-a15"], helped: &["-M", "virt", "-cpu", "host"], console: "ttyAMA0" },
+    Machine { arch: "riscv64", name: "riscv64", package: "qemu-system-misc", emulated: &["-M", "virt"], helped: &["-M", "virt"], console: "ttyS0" },
+];
+
+/// What is booted.
+pub struct Job<'a> {
+    pub image: &'a Utf8Path,
+    pub initrd: &'a Utf8Path,
+    /// Behind what the machine itself needs.
+    pub parameters: &'a [String],
+    /// How long it may say nothing.
+    pub watchdog: Duration,
+}
+
+/// The machine for an architecture.
+///
+/// # Errors
+/// There is none.
+pub fn machine(arch: &Arch) -> Result<&'static Machine> {
+    match MACHINES.iter().find(|m| m.arch == arch.debian) {
+        Some(machine) => Ok(machine),
+        None => fail!(Input, "there is no virtual machine here for {}", arch.debian; "boot it on the machine itself"),
+    }
+}
+
+impl Machine {
+    /// Is it the processor of this machine that runs it?
+    pub fn helped(&self) -> bool {
+        let kvm = || std::fs::File::options().read(true).write(true).open("/dev/kvm");
+        arch::build().is_ok_and(|a| a.debian == self.arch) && kvm().is_ok()
+    }
+
+    /// The program with everything it needs.
+    pub fn command<'a>(&self, fx: &'a Effects, job: &Job) -> xshell::Cmd<'a> {
+        let helped = self.helped();
+        let accelerator = if helped { "kvm" } else { "tcg,thread=multi" };
+        // A kernel that panics starts again at once, which here means: ends.
+        let parameters = format!("console={} panic=-1 {}", self.console, job.parameters.join(" "));
+        let cpus = CPUS.to_string();
+        fx.sh
+            .cmd(format!("qemu-system-{}", self.name))
+            .args(if helped { self.helped } else { self.emulated })
+            .args(["-accel", accelerator, "-smp", &cpus, "-m", "1024", "-nic", "none", "-no-reboot"])
+            .args(["-display", "none", "-monitor", "none", "-serial", "stdio"])
+            .args(["-kernel", job.image.as_str(), "-initrd", job.initrd.as_str(), "-append", &parameters])
+    }
+
+    /// Boots it and listens until it has said everything. Returns the lines of its console.
+    ///
+    /// # Errors
+    /// QEMU cannot be started. What becomes of the kernel is no error here.
+    pub fn run(&self, fx: &Effects, job: &Job) -> Result<(Vec<String>, Ended)> {
+        let mut lines = Vec::new();
+        let start = Instant::now();
+        let endless = Cell::new(false);
+        let enough = |line: &str| {
+            if let Some(word) = line.trim().strip_prefix("@fork ") {
+                fx.ui.progress(word.split(['|', '<']).next().unwrap_or_default());
+            } else if !line.is_empty() {
+                fx.ui.progress(line.trim());
+            }
+            lines.push(line.to_owned());
+            endless.set(start.elapsed() > LONGEST);
+            endless.get() || console::is_end(line)
+        };
+        let hint = format!("qemu-system-{} is in the package {}", self.name, self.package);
+        let run = Run::from(self.command(fx, job)).or(Kind::Machine, hint).until(enough).silence(job.watchdog);
+        let ended = fx.read(run)?.ended;
+        Ok((lines, if endless.get() { Ended::Silent } else { ended }))
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The root that packages are installed into: a suite's smallest one with whatever they depend on, made as
+//! chroots are made, and packed as the initrd of the machine that boots it.
+//!
+//! Maintainer scripts run in it, so it is a sandbox: no network, nothing of this machine but the packages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::os::unix::fs::PermissionsExt;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::cmd;
+
+use crate::effects::{Effects, Run, Scratch};
+use crate::error::Kind;
+use crate::formats::cpio;
+use crate::packages::set::Set;
+
+/// The first process of the machine.
+const INIT: &str = include_str!("init.sh");
+/// What the first process calls and the smallest root of some suite lacks.
+const CALLED: &[&str] = &["kmod", "mount", "util-linux"];
+/// What no process in the machine looks at; it would only take room in its memory.
+const NOT_PACKED: &[&str] =
+    &["boot", "proc", "sys", "usr/share", "usr/src", "var/cache", "var/lib/apt", "var/lib/dpkg"];
+
+/// A root on this machine's disk, for as long as it is held.
+pub struct Root<'a> {
+    fx: &'a Effects,
+    scratch: Scratch,
+}
+
+/// The packages that the root must have before those of the set can be installed.
+pub fn needs(set: &Set) -> Vec<String> {
+    let mut needs: BTreeSet<String> = CALLED.iter().map(|p| (*p).to_owned()).collect();
+    for package in &set.packages {
+        for field in ["Pre-Depends", "Depends"] {
+            for entry in package.relations(field).entries {
+                let here = entry.alternatives.iter().any(|a| set.has(&a.name));
+                // The names go on a command line, and the packages are a stranger's.
+                needs.extend(entry.alternatives.first().map(|a| a.name.clone()).filter(|n| !here && is_name(n)));
+            }
+        }
+    }
+    needs.into_iter().collect()
+}
+
+/// Debian policy 5.6.1.
+fn is_name(name: &str) -> bool {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() > 1 && name.starts_with(good) && name.chars().all(|c| good(c) || "+-.".contains(c))
+}
+
+impl<'a> Root<'a> {
+    /// Unpacks a root that was made before.
+    ///
+    /// # Errors
+    /// No room on the disk.
+    pub fn unpack(fx: &'a Effects, tar: &Utf8Path) -> Result<Self> {
+        let scratch = fx.scratch("root", None)?;
+        let dir = scratch.join("root");
+        fs::create_dir(&dir)?;
+        // Everything belongs to whoever calls: in the sandbox that is root, and in the initrd too.
+        fx.read(cmd!(
+            fx.sh,
+            "tar --extract --file {tar} --directory {dir} --no-same-owner --no-same-permissions --exclude=./dev/*"
+        ))?;
+        Ok(Self { fx, scratch })
+    }
+
+    fn dir(&self) -> Utf8PathBuf {
+        self.scratch.join("root")
+    }
+
+    /// Installs packages with dpkg, all at once. Returns the version of each package in the root.
+    ///
+    /// # Errors
+    /// dpkg refuses one, or a maintainer script fails ([`Kind::Check`]).
+    pub fn install(&self, debs: &[Utf8PathBuf]) -> Result<BTreeMap<String, String>> {
+        let mut binds: Vec<String> = Vec::new();
+        let mut inside: Vec<String> = Vec::new();
+        for deb in debs {
+            let to = format!("/mnt/{}", deb.file_name().context("a package has a name")?);
+            binds.extend(["--ro-bind".to_owned(), deb.canonicalize_utf8()?.into_string(), to.clone()]);
+            inside.push(to);
+        }
+        let dpkg = ["dpkg", "--install", "--force-unsafe-io"].map(str::to_owned).into_iter().chain(inside);
+        let hint = "the packages cannot be installed on a minimal system of the suite: `cargo xtask audit` says more";
+        let run = Run::from(self.sandbox(&binds, dpkg)).or(Kind::Check, hint);
+        self.fx.read(run.watch(|line| self.fx.ui.progress(line)))?;
+        let format = "${Package}\t${Version}\t${db:Status-Status}\n";
+        let query = ["dpkg-query", "--show", "--showformat", format].map(str::to_owned);
+        let listed = self.fx.read(self.sandbox(&[], query.into_iter()))?.text();
+        let installed = listed.lines().filter_map(|line| {
+            let mut fields = line.split('\t');
+            let (name, version) = (fields.next()?, fields.next()?);
+            (fields.next() == Some("installed")).then(|| (name.to_owned(), version.to_owned()))
+        });
+        Ok(installed.collect())
+    }
+
+    fn sandbox(&self, binds: &[String], command: impl Iterator<Item = String>) -> xshell::Cmd<'_> {
+        let dir = self.dir();
+        cmd!(
+            self.fx.sh,
+            "bwrap --die-with-parent --unshare-all --unshare-user --uid 0 --gid 0 --new-session --clearenv
+             --setenv PATH /usr/sbin:/usr/bin:/sbin:/bin --setenv LC_ALL C --setenv DEBIAN_FRONTEND noninteractive
+             --bind {dir} / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /mnt {binds...} --"
+        )
+        .args(command)
+    }
+
+    /// The image of a release.
+    ///
+    /// # Errors
+    /// There is none: the packages did not bring it.
+    pub fn image(&self, uname: &str) -> Result<Utf8PathBuf> {
+        let boot = self.dir().join("boot");
+        let names = ["vmlinuz", "vmlinux"].map(|name| boot.join(format!("{name}-{uname}")));
+        match names.into_iter().find(|p| p.is_file() && !p.is_symlink()) {
+            Some(image) => Ok(image),
+            None => fail!(Check, "the packages have no image of {uname}"; "cargo xtask audit"),
+        }
+    }
+
+    /// Packs the root as an initrd with the modules of one release. It is not compressed: unpacking would take
+    /// an emulated machine longer than copying.
+    ///
+    /// # Errors
+    /// No room on the disk.
+    pub fn initrd(&self, uname: &str) -> Result<Utf8PathBuf> {
+        let to = self.scratch.join(format!("initrd-{uname}"));
+        let mut archive = cpio::Writer::new(BufWriter::new(File::create(&to)?));
+        self.pack(&mut archive, "", uname)?;
+        archive.file("init", 0o755, INIT.len() as u64, &mut INIT.as_bytes())?;
+        for dir in ["proc", "sys"] {
+            archive.directory(dir, 0o755)?;
+        }
+        archive.device("dev/console", 0o600, (5, 1))?;
+        archive.device("dev/null", 0o666, (1, 3))?;
+        archive.finish()?;
+        Ok(to)
+    }
+
+    fn pack(&self, archive: &mut cpio::Writer<BufWriter<File>>, at: &str, uname: &str) -> Result<()> {
+        let mut entries: Vec<_> = self.dir().join(at).read_dir_utf8()?.collect::<Result<_, _>>()?;
+        entries.sort_by(|a, b| a.file_name().cmp(b.file_name()));
+        for entry in entries {
+            let path = if at.is_empty() { entry.file_name().to_owned() } else { format!("{at}/{}", entry.file_name()) };
+            let other = at.ends_with("lib/modules") && entry.file_name() != uname;
+            if other || NOT_PACKED.contains(&path.as_str()) || path == "init" {
+                continue;
+            }
+            let meta = fs::symlink_metadata(entry.path())?;
+            let mode = meta.permissions().mode() & 0o7777;
+            if meta.is_symlink() {
+                archive.symlink(&path, entry.path().read_link_utf8()?.as_str())?;
+            } else if meta.is_dir() {
+                archive.directory(&path, mode)?;
+                self.pack(archive, &path, uname)?;
+            } else if meta.is_file() {
+                archive.file(&path, mode, meta.len(), &mut File::open(entry.path())?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn names_of_packages() {
+        for good in ["libc6", "g++-12", "linux-base", "libssl1.1"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "a", "-x", "a b", "A1", "a;b", "a/b", "--opt"] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+}
