@@ -7,6 +7,7 @@
 
 pub mod console;
 pub mod judge;
+pub mod module;
 pub mod qemu;
 pub mod report;
 pub mod root;

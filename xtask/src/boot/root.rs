@@ -16,7 +16,8 @@ use xshell::cmd;
 use crate::effects::{Effects, Run, Scratch};
 use crate::error::Kind;
 use crate::formats::cpio;
-use crate::packages::set::Set;
+use crate::packages::set::{Package, Set};
+use crate::packages::solve::is_name;
 
 /// The first process of the machine.
 const INIT: &str = include_str!("init.sh");
@@ -32,10 +33,10 @@ pub struct Root<'a> {
     scratch: Scratch,
 }
 
-/// The packages that the root must have before those of the set can be installed.
-pub fn needs(set: &Set) -> Vec<String> {
+/// The packages that the root must have before these ones of the set can be installed.
+pub fn needs<'s>(packages: impl Iterator<Item = &'s Package>, set: &Set) -> Vec<String> {
     let mut needs: BTreeSet<String> = CALLED.iter().map(|p| (*p).to_owned()).collect();
-    for package in &set.packages {
+    for package in packages {
         for field in ["Pre-Depends", "Depends"] {
             for entry in package.relations(field).entries {
                 let here = entry.alternatives.iter().any(|a| set.has(&a.name));
@@ -45,12 +46,6 @@ pub fn needs(set: &Set) -> Vec<String> {
         }
     }
     needs.into_iter().collect()
-}
-
-/// Debian policy 5.6.1.
-fn is_name(name: &str) -> bool {
-    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() > 1 && name.starts_with(good) && name.chars().all(|c| good(c) || "+-.".contains(c))
 }
 
 impl<'a> Root<'a> {
@@ -70,7 +65,8 @@ impl<'a> Root<'a> {
         Ok(Self { fx, scratch })
     }
 
-    fn dir(&self) -> Utf8PathBuf {
+    /// Where it is on this machine.
+    pub(super) fn dir(&self) -> Utf8PathBuf {
         self.scratch.join("root")
     }
 
@@ -101,7 +97,13 @@ impl<'a> Root<'a> {
         Ok(installed.collect())
     }
 
-    fn sandbox(&self, binds: &[String], command: impl Iterator<Item = String>) -> xshell::Cmd<'_> {
+    /// The gate that it was made with.
+    pub(super) fn fx(&self) -> &Effects {
+        self.fx
+    }
+
+    /// A command in it, with files of this machine bound to paths in it.
+    pub(super) fn sandbox(&self, binds: &[String], command: impl Iterator<Item = String>) -> xshell::Cmd<'_> {
         let dir = self.dir();
         cmd!(
             self.fx.sh,
@@ -165,20 +167,5 @@ impl<'a> Root<'a> {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_name;
-
-    #[test]
-    fn names_of_packages() {
-        for good in ["libc6", "g++-12", "linux-base", "libssl1.1"] {
-            assert!(is_name(good), "{good}");
-        }
-        for bad in ["", "a", "-x", "a b", "A1", "a;b", "a/b", "--opt"] {
-            assert!(!is_name(bad), "{bad}");
-        }
     }
 }

@@ -47,7 +47,11 @@ pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Ar
         "the settings named above are in [workspace.metadata.fork] of Cargo.toml");
 }
 
-fn update(fx: &Effects, conf: &Utf8Path) -> Result<()> {
+/// Fetches the indexes of a private apt.
+///
+/// # Errors
+/// The archive cannot be reached ([`Kind::Network`]).
+pub fn update(fx: &Effects, conf: &Utf8Path) -> Result<()> {
     let update = cmd!(fx.sh, "apt-get --quiet update").env("APT_CONFIG", conf);
     let hint = "is the archive of the settings right, and can this machine reach it?";
     fx.read(Run::from(update).or(Kind::Network, hint).watch(|line| fx.ui.progress(line)))?;
@@ -97,7 +101,11 @@ fn names(fx: &Effects, conf: &Utf8Path) -> Result<BTreeSet<String>> {
     Ok(listed.text().lines().map(str::to_owned).collect())
 }
 
-fn virtual_here(fx: &Effects, conf: &Utf8Path, name: &str) -> Result<bool> {
+/// Does a private apt know a package that provides this name?
+///
+/// # Errors
+/// It cannot be asked.
+pub fn virtual_here(fx: &Effects, conf: &Utf8Path, name: &str) -> Result<bool> {
     let shown =
         fx.read(Run::from(cmd!(fx.sh, "apt-cache showpkg {name}").env("APT_CONFIG", conf)).any_status())?.text();
     Ok(shown.rsplit_once("Reverse Provides:").is_some_and(|(_, p)| !p.trim().is_empty()))

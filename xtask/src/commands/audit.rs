@@ -1,18 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask audit [DIR|DEB…]`: is this package set what it should be?
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::build::metadata;
+use crate::arch;
+use crate::boot::module;
+use crate::boot::root::{self, Root};
+use crate::build::archive::Archive;
+use crate::build::chroot::Recipe;
+use crate::build::metadata::{self, Metadata};
+use crate::build::sbuild;
 use crate::effects::{repository, Effects};
-use crate::flavour::packaging;
+use crate::error::{self, Kind};
+use crate::flavour::packaging::{self, Packaging};
+use crate::flavour::ubuntu;
 use crate::formats::config::Config;
 use crate::formats::version::Version;
-use crate::packages::audit::{audit, releases, Expected};
+use crate::machine;
+use crate::packages::audit::{audit, releases, Annotated, Expected};
 use crate::packages::finding::{Finding, Severity};
 use crate::packages::release::Release;
 use crate::packages::set::{Purpose, Set};
+use crate::packages::solve::Solver;
 use crate::workspace::{fragment_path, Workspace};
 
 /// Say what is wrong with a package set
@@ -24,6 +36,12 @@ pub struct Args {
     /// A directory with packages, or .deb files
     #[arg(value_name = "DIR|DEB")]
     pub paths: Vec<Utf8PathBuf>,
+    /// Ask apt whether this suite can install them [default: the one they were built in, where a record says so]
+    #[arg(long)]
+    pub suite: Option<String>,
+    /// Also compile a small module against the headers, on a minimal system of the suite
+    #[arg(long)]
+    pub build_module: bool,
     /// The findings as JSON
     #[arg(long)]
     pub json: bool,
@@ -35,12 +53,24 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let workspace = Workspace::here()?;
     let paths = if args.paths.is_empty() { vec![newest(&workspace)?] } else { args.paths };
     let set = read(fx, &paths)?;
-    let expected = expected(&workspace, &paths, &set)?;
-    let found = audit(&set, &expected);
+    let record = paths.first().filter(|p| paths.len() == 1 && p.is_dir()).and_then(|dir| metadata::read(dir));
+    let suite = args.suite.clone().or(record.as_ref().map(|r| r.suite.clone()));
+    let mut expected = expected(&workspace, record, &set)?;
+    let mut found = match &suite {
+        Some(suite) => in_suite(fx, &workspace, suite, &set, &mut expected)?,
+        None => audit(&set, &expected),
+    };
+    if args.build_module {
+        let suite = suite.as_ref().unwrap_or(&workspace.settings.series);
+        found.extend(build_module(fx, &workspace, suite, &paths, &set)?);
+    }
     if args.json {
         fx.ui.data(&serde_json::to_string_pretty(&found)?);
     } else {
         show(fx, &found);
+    }
+    if suite.is_none() {
+        fx.ui.note("Nothing says which suite they are for: whether it can install them was not asked (--suite).");
     }
     verdict(fx, &set, &expected, &found)
 }
@@ -49,11 +79,80 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 ///
 /// # Errors
 /// Something is wrong with the set (1).
-pub fn built(fx: &Effects, dir: &Utf8Path, expected: &Expected) -> Result<()> {
+pub fn built(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, suite: &str, mut expected: Expected) -> Result<()> {
     let set = read(fx, &[dir.to_owned()])?;
-    let found = audit(&set, expected);
+    let found = match in_suite(fx, workspace, suite, &set, &mut expected) {
+        Ok(found) => found,
+        // The build itself needed no network; what it made is no worse for there being none.
+        Err(e) if error::exit_code(&e) == Kind::Network as i32 => {
+            fx.ui.warn(&format!("whether {suite} can install them was not asked: {}", error::sentence(&e)));
+            audit(&set, &expected)
+        }
+        Err(e) => return Err(e),
+    };
     show(fx, &found);
-    verdict(fx, &set, expected, &found)
+    verdict(fx, &set, &expected, &found)
+}
+
+/// The audit with what a suite says to it.
+fn in_suite(
+    fx: &Effects,
+    workspace: &Workspace,
+    suite: &str,
+    set: &Set,
+    expected: &mut Expected,
+) -> Result<Vec<Finding>> {
+    let Ok(host) = arch::find(set.architecture().unwrap_or(&workspace.settings.architecture)) else {
+        return Ok(audit(set, expected));
+    };
+    let archive = Archive::of(fx, &workspace.settings, suite, &[host])?;
+    let step = fx.ui.step(&format!("ask apt what {suite} makes of them"));
+    let solver = Solver::new(fx, &archive, host, set)?;
+    expected.offered = Some(solver.offered(set)?);
+    let mut found = audit(set, expected);
+    // Where it is clear why it cannot be, the solver would only say it again.
+    let explained = ["too-new", "not-in-suite", "depends", "complete", "source", "control"];
+    if set.broken.is_empty() && !found.iter().any(|f| explained.contains(&f.check.as_str())) {
+        found.extend(solver.installable(set)?);
+    }
+    step.done("");
+    Ok(found)
+}
+
+/// Compiles a module on a minimal system that has the packages installed.
+fn build_module(
+    fx: &Effects,
+    workspace: &Workspace,
+    suite: &str,
+    paths: &[Utf8PathBuf],
+    set: &Set,
+) -> Result<Vec<Finding>> {
+    let host = arch::find(set.architecture().unwrap_or(&workspace.settings.architecture))?;
+    machine::require(fx, host, &[])?;
+    let archive = Archive::of(fx, &workspace.settings, suite, &[host])?;
+    let headers = |name: &str| name.contains("headers-");
+    let mut needs = root::needs(set.packages.iter().filter(|p| headers(&p.name)), set);
+    needs.extend(module::NEEDS.iter().map(|n| (*n).to_owned()));
+    let recipe = Recipe {
+        archive: &archive,
+        archs: vec![host],
+        depends: String::new(),
+        host,
+        accelerate: None,
+        root: Some(needs),
+    };
+    let Some(chroot) = recipe.make(fx)? else { return Ok(Vec::new()) };
+    let step = fx.ui.step("compile a module against the headers");
+    let mut debs = Vec::new();
+    for path in paths {
+        let all = if path.is_dir() { sbuild::packages(path)? } else { vec![path.clone()] };
+        debs.extend(all.into_iter().filter(|p| p.file_name().is_some_and(headers)));
+    }
+    let root = Root::unpack(fx, &chroot.tar)?;
+    root.install(&debs)?;
+    let found = module::check(&root, &releases(set), host)?;
+    step.done("");
+    Ok(found)
 }
 
 fn read(fx: &Effects, paths: &[Utf8PathBuf]) -> Result<Set> {
@@ -64,11 +163,16 @@ fn read(fx: &Effects, paths: &[Utf8PathBuf]) -> Result<Set> {
 }
 
 /// What the repository and the record beside the packages say they should be.
-fn expected(workspace: &Workspace, paths: &[Utf8PathBuf], set: &Set) -> Result<Expected> {
+fn expected(workspace: &Workspace, record: Option<Metadata>, set: &Set) -> Result<Expected> {
     let mut expected = Expected::default();
-    let record = paths.first().filter(|p| paths.len() == 1 && p.is_dir()).and_then(|dir| metadata::read(dir));
     let commit = record.as_ref().map(|r| r.commit.clone());
     if let Some(record) = record {
+        let repo = repository(&workspace.root)?;
+        let built = git2::Oid::from_str(&record.commit).ok().and_then(|id| repo.find_commit(id).ok());
+        if let Some(built) = built {
+            let of = (&record.architecture, &record.from_compiler);
+            expected.annotations.extend(annotated(&repo, built.tree_id(), &record.flavour, of.0, of.1)?);
+        }
         expected.architecture = Some(record.architecture);
         let abi = Version::parse(&record.version)?.abi()?.uname();
         expected.release = Some(Release { abi, flavour: record.flavour });
@@ -80,6 +184,23 @@ fn expected(workspace: &Workspace, paths: &[Utf8PathBuf], set: &Set) -> Result<E
         }
     }
     Ok(expected)
+}
+
+/// What the annotations of a tree say of a flavour, where it has any.
+///
+/// # Errors
+/// They cannot be read.
+pub fn annotated(
+    repo: &git2::Repository,
+    tree: git2::Oid,
+    flavour: &str,
+    architecture: &str,
+    from_compiler: &BTreeMap<String, String>,
+) -> Result<Option<(String, Annotated)>> {
+    let Packaging::Ubuntu { dir } = Packaging::of(repo, tree)? else { return Ok(None) };
+    let annotations = ubuntu::read(repo, tree, &format!("{dir}/config/annotations"))?;
+    let (architecture, from_compiler) = (architecture.to_owned(), from_compiler.keys().cloned().collect());
+    Ok(Some((flavour.to_owned(), Annotated { annotations, architecture, from_compiler })))
 }
 
 /// The fragment as it was in the commit that was built, where that is here; else as it lies.

@@ -196,7 +196,7 @@ fn plan(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, args: &Args) -> Res
         suite,
         debs: debs(&dirs)?,
         kernels,
-        needs: root::needs(&set),
+        needs: root::needs(set.packages.iter(), &set),
         report: args.report.clone().unwrap_or_else(|| dir.join("boot.html")),
     })
 }

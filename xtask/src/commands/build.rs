@@ -176,8 +176,9 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     if clean {
         progress.learn()?;
     }
-    let expected = plan::expected(&plan, &repo, tree)?;
-    audit::built(fx, fresh.path(), &expected).map_err(|e| outcome::keep_refused(fx, &plan.out, fresh.path(), e))?;
+    let expected = plan::expected(&plan, &repo, tree, &from_compiler)?;
+    audit::built(fx, workspace, fresh.path(), &plan.suite, expected)
+        .map_err(|e| outcome::keep_refused(fx, &plan.out, fresh.path(), e))?;
 
     let metadata = Metadata {
         inputs,

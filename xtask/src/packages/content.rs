@@ -5,6 +5,7 @@
 
 use std::io::Read;
 
+use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use super::set::Purpose;
@@ -34,6 +35,22 @@ pub struct Content {
     pub text: Option<String>,
     /// Its digests, where they were asked for.
     pub sums: Option<Sums>,
+    /// Its MD5, as `md5sums` has it, where the package is audited.
+    pub md5: Option<[u8; 16]>,
+}
+
+/// Takes the MD5 of what passes through.
+struct Summed<'a> {
+    inner: &'a mut dyn Read,
+    md5: Md5,
+}
+
+impl Read for Summed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let got = self.inner.read(buffer)?;
+        self.md5.update(&buffer[..got]);
+        Ok(got)
+    }
 }
 
 /// Digests of a file.
@@ -51,6 +68,16 @@ pub struct Sums {
 /// # Errors
 /// The package ends or breaks in it.
 pub fn read(entry: &Entry, reader: &mut dyn Read, purpose: Purpose) -> Result<Content, DebError> {
+    if purpose == Purpose::Compare {
+        return look(entry, reader, purpose);
+    }
+    let mut summed = Summed { inner: reader, md5: Md5::new() };
+    let content = look(entry, &mut summed, purpose)?;
+    std::io::copy(&mut summed, &mut std::io::sink()).map_err(|e| DebError::from_io(e, "data.tar"))?;
+    Ok(Content { md5: Some(summed.md5.finalize().into()), ..content })
+}
+
+fn look(entry: &Entry, reader: &mut dyn Read, purpose: Purpose) -> Result<Content, DebError> {
     let broken = |e| DebError::from_io(e, "data.tar");
     let mut bytes = Vec::new();
     reader.take(HEAD as u64).read_to_end(&mut bytes).map_err(broken)?;

@@ -9,3 +9,4 @@ pub mod content;
 pub mod finding;
 pub mod release;
 pub mod set;
+pub mod solve;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 
+use super::super::audit;
 use super::Args;
 use crate::arch::{self, Arch};
 use crate::build::mode::Mode;
@@ -115,12 +116,20 @@ pub fn inputs(plan: &Plan, chroot: &str, variables: &[String]) -> Result<String>
 /// What the audit is to find: a set that is not this is not built.
 ///
 /// # Errors
-/// The fragment cannot be read.
-pub fn expected(plan: &Plan, repo: &git2::Repository, tree: git2::Oid) -> Result<Expected> {
+/// The fragment or the annotations cannot be read.
+pub fn expected(
+    plan: &Plan,
+    repo: &git2::Repository,
+    tree: git2::Oid,
+    from_compiler: &BTreeMap<String, String>,
+) -> Result<Expected> {
     let fragment = Config::parse(&packaging::required(repo, tree, &fragment_path(&plan.flavour))?)?;
+    let annotated = audit::annotated(repo, tree, &plan.flavour, plan.host.debian, from_compiler)?;
     Ok(Expected {
         release: Some(Release { abi: plan.version.abi()?.uname(), flavour: plan.flavour.clone() }),
         architecture: Some(plan.host.debian.to_owned()),
         fragments: BTreeMap::from([(plan.flavour.clone(), fragment)]),
+        annotations: annotated.into_iter().collect(),
+        offered: None,
     })
 }

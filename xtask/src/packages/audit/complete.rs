@@ -59,6 +59,12 @@ pub(super) fn check(set: &Set, expected: &Expected) -> Vec<Finding> {
     found
 }
 
+/// Is a package named after one of the ABIs?
+pub(super) fn is_ours(name: &str, abis: &[String]) -> bool {
+    abis.iter()
+        .any(|abi| name.split_once(abi.as_str()).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('-')))
+}
+
 /// What is named after the ABI comes from nowhere else than from this set.
 fn depends(set: &Set, abis: &[String]) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -80,13 +86,8 @@ fn depends(set: &Set, abis: &[String]) -> Vec<Finding> {
                 }
             };
             for entry in &relations.entries {
-                let ours = |name: &str| {
-                    abis.iter().any(|abi| {
-                        name.split_once(abi.as_str()).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('-'))
-                    })
-                };
                 let names: Vec<&str> = entry.alternatives.iter().map(|a| a.name.as_str()).collect();
-                if names.iter().any(|n| ours(n)) && !names.iter().any(|n| set.has(n)) {
+                if names.iter().any(|n| is_ours(n, abis)) && !names.iter().any(|n| set.has(n)) {
                     let what = format!("it depends on {}, which is not in the set", names.join(" | "));
                     let why = "no archive has a package of this very ABI: it could not be installed";
                     found.push(Finding::error(

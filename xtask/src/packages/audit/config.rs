@@ -4,7 +4,7 @@
 
 use super::super::finding::Finding;
 use super::super::set::Set;
-use super::{releases, Expected};
+use super::{releases, Annotated, Expected};
 use crate::formats::config::{Config, Value, ValueKind};
 
 const CHECK: &str = "config";
@@ -29,6 +29,13 @@ pub(super) fn check(set: &Set, expected: &Expected) -> Vec<Finding> {
                 let mend = "cargo xtask flavour check, then build again";
                 found.push(Finding::error(CHECK, &package.name, what, why, mend).at(&entry.path));
             }
+            if let Some(mismatch) =
+                expected.annotations.get(&release.flavour).and_then(|a| disagrees(a, &release.flavour, &config))
+            {
+                let why = "the vendor's own check would have refused it: it was changed after the build, or is of another one";
+                let mend = "cargo xtask flavour regen, then build again";
+                found.push(Finding::error("annotations", &package.name, mismatch, why, mend).at(&entry.path));
+            }
             match &first {
                 None => first = Some((entry.path.clone(), config)),
                 Some((other, kept)) => {
@@ -51,6 +58,29 @@ pub(super) fn check(set: &Set, expected: &Expected) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// What the annotations say otherwise than the configuration, in a sentence.
+fn disagrees(annotated: &Annotated, flavour: &str, config: &Config) -> Option<String> {
+    let mismatches = match annotated.annotations.check(config, &annotated.architecture, flavour) {
+        Ok(mismatches) => mismatches,
+        Err(e) => return Some(format!("the annotations do not know the flavour: {e}")),
+    };
+    let off = |v: &Option<String>| v.as_deref().is_none_or(|v| v == "n" || v == "-");
+    let counts = |symbol: &String| !annotated.from_compiler.contains(symbol);
+    let mut all = mismatches.into_iter().filter(|m| counts(&m.symbol) && !(off(&m.expected) && off(&m.actual)));
+    let first = all.next()?;
+    let show = |v: Option<String>| v.unwrap_or("absent".to_owned());
+    let more = match all.count() {
+        0 => String::new(),
+        n => format!(", and {n} more symbols"),
+    };
+    Some(format!(
+        "CONFIG_{} is {}, and the annotations say {}{more}",
+        first.symbol,
+        show(first.actual),
+        show(first.expected)
+    ))
 }
 
 /// What the fragment asks for and the configuration has otherwise; off and absent are the same here.

@@ -5,22 +5,29 @@
 //! passed: the set may be anything.
 
 mod architecture;
+mod checksums;
 mod complete;
 mod config;
+#[cfg(test)]
+mod hostile;
 mod links;
 mod modes;
 mod module;
+mod offered;
 mod overlap;
 mod readable;
 mod source;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use offered::{wanted, Offered};
 
 use super::finding::Finding;
 use super::release::Release;
 use super::set::Set;
+use crate::formats::annotations::Annotations;
 use crate::formats::config::Config;
 
 /// What the set is supposed to be, as far as it is known.
@@ -32,6 +39,19 @@ pub struct Expected {
     pub architecture: Option<String>,
     /// The fragment of each flavour.
     pub fragments: BTreeMap<String, Config>,
+    /// What the annotations say of each flavour.
+    pub annotations: BTreeMap<String, Annotated>,
+    /// What the suite has to offer, where it was asked.
+    pub offered: Option<Offered>,
+}
+
+/// Ubuntu's record of a configuration.
+#[derive(Debug)]
+pub struct Annotated {
+    pub annotations: Annotations,
+    pub architecture: String,
+    /// Symbols that follow the build's compiler and not the annotations.
+    pub from_compiler: BTreeSet<String>,
 }
 
 /// Everything that is wrong with the set, the worst first.
@@ -42,6 +62,8 @@ pub fn audit(set: &Set, expected: &Expected) -> Vec<Finding> {
     found.extend(architecture::check(set, expected));
     found.extend(config::check(set, expected));
     found.extend(module::check(set));
+    found.extend(offered::check(set, expected));
+    found.extend(checksums::check(set));
     found.extend(links::check(set));
     found.extend(overlap::check(set));
     found.extend(modes::check(set));

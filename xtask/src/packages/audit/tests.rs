@@ -2,7 +2,7 @@
 //! A good set in small, made with dpkg-deb, and what becomes of it when one thing is wrong: each is caught
 //! by the finding meant for it and by no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{symlink, PermissionsExt};
 use std::path::Path;
@@ -12,8 +12,11 @@ use camino::Utf8PathBuf;
 use object::write::{Object, StandardSection, Symbol, SymbolSection};
 use object::{Architecture, BinaryFormat, Endianness, SymbolFlags, SymbolKind, SymbolScope};
 
-use super::{audit, Expected};
+use super::{audit, Annotated, Expected, Offered};
+use crate::formats::annotations::Annotations;
 use crate::formats::config::Config;
+use crate::formats::version::Version;
+use crate::formats::FormatError;
 use crate::packages::compare::{compare, Verdict};
 use crate::packages::release::Release;
 use crate::packages::set::{Purpose, Set};
@@ -62,7 +65,7 @@ fn put(path: &Path, bytes: &[u8]) {
 }
 
 /// A set whose staging directories, one a package, `change` may alter.
-fn made(change: impl Fn(&Path)) -> tempfile::TempDir {
+pub(super) fn made(change: impl Fn(&Path)) -> tempfile::TempDir {
     let top = tempfile::tempdir().unwrap();
     let stage = top.path().join("stage");
     let packages = [
@@ -105,13 +108,40 @@ fn read(top: &tempfile::TempDir, purpose: Purpose) -> Set {
     Set::read(&[Utf8PathBuf::from(top.path().to_str().unwrap())], purpose, &|_| {}).unwrap()
 }
 
+/// Changes what a package depends on.
+fn depend(stage: &Path, package: &str, from: &str, to: &str) {
+    let path = stage.join(package).join("DEBIAN/control");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    put(&path, text.replace(from, to).as_bytes());
+}
+
+/// What the annotations say: also of one symbol that the fragment does not name.
+fn annotated() -> Annotated {
+    let text = "# ARCH: arm64\n# FLAVOUR: arm64-t\n\nCONFIG_HZ policy<{'arm64': '100'}>\n\
+                CONFIG_NO_HZ_FULL policy<{'arm64': 'y'}>\nCONFIG_MODULE_SIG policy<{'arm64': 'y'}>\n\
+                CONFIG_CC_HAS_X policy<{'arm64': 'y'}>\n";
+    let none = |path: &str| Err(FormatError::new(path, "nothing is included"));
+    let annotations = Annotations::parse(text, "annotations", &none).unwrap();
+    let from_compiler = ["CC_HAS_X", "MODULE_SIG_ALL"].map(str::to_owned).into();
+    Annotated { annotations, architecture: "arm64".to_owned(), from_compiler }
+}
+
+/// What focal has.
+fn offered() -> Offered {
+    let versions = BTreeMap::from([("libc6".to_owned(), Version::parse("2.31-0ubuntu9.17").unwrap())]);
+    Offered { suite: "focal".to_owned(), versions, provided: BTreeSet::new() }
+}
+
 /// `check package path` of each finding.
-fn findings(top: &tempfile::TempDir) -> Vec<String> {
+pub(super) fn findings(top: &tempfile::TempDir) -> Vec<String> {
     let fragment = Config::parse("CONFIG_NO_HZ_FULL=y\n# CONFIG_NO_HZ_IDLE is not set\n").unwrap();
     let expected = Expected {
         release: Release::parse(REL),
         architecture: Some("arm64".to_owned()),
         fragments: BTreeMap::from([("t".to_owned(), fragment)]),
+        annotations: BTreeMap::from([("t".to_owned(), annotated())]),
+        offered: Some(offered()),
     };
     let set = read(top, Purpose::Audit);
     audit(&set, &expected)
@@ -169,6 +199,7 @@ fn each_fault_has_its_finding() {
                 // The first of the three is what the others are compared with.
                 format!("config {modules} {config}"),
                 format!("config {modules} {config}"),
+                format!("annotations {modules} {config}"),
                 format!("config {modules} {config}"),
             ],
         ),
@@ -212,6 +243,38 @@ fn each_fault_has_its_finding() {
                 fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
             }),
             vec![format!("script {modules} postinst")],
+        ),
+        (Box::new(|s| depend(s, &headers, "libc6 (>= 2.31)", "libc6 (>= 2.34)")), vec![format!("too-new {headers} -")]),
+        (Box::new(|s| depend(s, &headers, "libc6 (>= 2.31)", "libc7")), vec![format!("not-in-suite {headers} -")]),
+        (
+            Box::new(|s| {
+                put(&s.join(&modules).join("DEBIAN/md5sums"), format!("{}  {ko}\n", "0".repeat(32)).as_bytes())
+            }),
+            vec![format!("checksum {modules} {ko}")],
+        ),
+        (
+            // d41d8…: of an empty file.
+            Box::new(|s| {
+                put(&s.join(&modules).join("empty"), b"");
+                put(&s.join(&modules).join("DEBIAN/md5sums"), b"d41d8cd98f00b204e9800998ecf8427e  empty\n");
+            }),
+            vec![],
+        ),
+        (
+            Box::new(|s| {
+                for place in [
+                    modules.clone() + "/" + &config,
+                    format!("{headers}/{source}/.config"),
+                    format!("linux-buildinfo-{REL}/usr/lib/linux/{REL}/config"),
+                ] {
+                    put(&s.join(place), CONFIG.replace("HZ=100", "HZ=250").as_bytes());
+                }
+            }),
+            vec![
+                format!("annotations linux-buildinfo-{REL} usr/lib/linux/{REL}/config"),
+                format!("annotations {headers} {source}/.config"),
+                format!("annotations {modules} {config}"),
+            ],
         ),
         (
             Box::new(|s| {
