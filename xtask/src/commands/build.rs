@@ -176,7 +176,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     if clean {
         progress.learn()?;
     }
-    let expected = plan::expected(&plan, &repo, tree, &from_compiler)?;
+    let expected = plan::expected(&plan, &repo, tree, &adapted.symbols)?;
     audit::built(fx, workspace, fresh.path(), &plan.suite, expected)
         .map_err(|e| outcome::keep_refused(fx, &plan.out, fresh.path(), e))?;
 

@@ -3,8 +3,10 @@
 
 use anyhow::Result;
 use camino::Utf8PathBuf;
+use xshell::cmd;
 
-use crate::effects::Effects;
+use crate::effects::{Effects, Run};
+use crate::error::Kind;
 use crate::packages::compare::{compare, Comparison, Verdict};
 use crate::packages::set::{Purpose, Set};
 
@@ -25,6 +27,9 @@ pub struct Args {
     /// Everything that differs, as JSON
     #[arg(long)]
     pub json: bool,
+    /// Have diffoscope show the packages that are different, in detail
+    #[arg(long, conflicts_with = "json")]
+    pub detail: bool,
 }
 
 /// # Errors
@@ -36,17 +41,36 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         step.done("");
         anyhow::Ok(set)
     };
-    let found = compare(&read(&args.first)?, &read(&args.second)?);
+    let sets = (read(&args.first)?, read(&args.second)?);
+    let found = compare(&sets.0, &sets.1);
     if args.json {
         fx.ui.data(&serde_json::to_string_pretty(&found)?);
     } else {
         show(fx, &found);
     }
+    for comparison in found.iter().filter(|c| args.detail && c.verdict == Verdict::Different) {
+        detail(fx, &args, &sets, &comparison.package)?;
+    }
     let different = found.iter().filter(|c| c.verdict == Verdict::Different).count();
     if different > 0 {
         let packages = if different == 1 { "package is" } else { "packages are" };
-        fail!(Check, "{different} {packages} different"; "--json lists everything; diffoscope shows two files in detail");
+        fail!(Check, "{different} {packages} different"; "--json lists everything; --detail shows it");
     }
+    Ok(())
+}
+
+/// What diffoscope makes of a package that both sets have.
+fn detail(fx: &Effects, args: &Args, sets: &(Set, Set), name: &str) -> Result<()> {
+    let file = |path: &Utf8PathBuf, set: &Set| {
+        let package = set.package(name)?;
+        Some(if path.is_dir() { path.join(&package.file) } else { path.clone() })
+    };
+    let Some((a, b)) = file(&args.first, &sets.0).zip(file(&args.second, &sets.1)) else { return Ok(()) };
+    let hint = "it is in the package diffoscope, or with fewer helpers diffoscope-minimal";
+    let diffoscope = cmd!(fx.sh, "diffoscope --text-color=never --no-progress {a} {b}");
+    // It ends with 1 where there is a difference.
+    let shown = fx.read(Run::from(diffoscope).any_status().or(Kind::Machine, hint).watch(|l| fx.ui.progress(l)))?;
+    fx.ui.data(&shown.text());
     Ok(())
 }
 

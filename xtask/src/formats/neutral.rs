@@ -74,6 +74,8 @@ fn named(path: &str) -> Named {
         ".config" | "config" | "auto.conf" | "autoconf.h" | "compile.h" | "utsversion.h" => Named::Lines,
         n if n.starts_with("config-") => Named::Lines,
         "compiler" if path.contains("usr/lib/linux/") => Named::Compiler,
+        // What kbuild notes of how a file was made: the compiler's name and the places of its headers.
+        n if n.starts_with('.') && n.ends_with(".cmd") || n == "auto.conf.cmd" => Named::Compiler,
         _ => Named::Other,
     }
 }
@@ -180,6 +182,9 @@ mod tests {
             ("boot/System.map-1", "0001 T a\n", "0001 T b\n", false),
             ("usr/lib/linux/1/compiler", "gcc", "aarch64-linux-gnu-gcc", true),
             ("usr/lib/compiler", "gcc", "clang", false),
+            ("usr/src/l/scripts/.sortextable.cmd", "cmd := gcc", "cmd := aarch64-linux-gnu-gcc", true),
+            ("usr/src/l/include/config/auto.conf.cmd", "a", "b", true),
+            ("usr/src/l/scripts/x.cmd", "a", "b", false),
         ];
         for (path, a, b, same) in table {
             assert_eq!(content(path, a.as_bytes()) == content(path, b.as_bytes()), *same, "{path} {a} {b}");

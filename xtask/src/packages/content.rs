@@ -8,7 +8,6 @@ use std::io::Read;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use super::set::Purpose;
 use crate::formats::deb::{DebError, Entry, Packing};
 use crate::formats::elf::{self, Module};
 use crate::formats::neutral;
@@ -20,6 +19,15 @@ const LARGEST: u64 = 96 << 20;
 const LARGEST_TEXT: u64 = 16 << 20;
 /// Enough to tell what a file is.
 const HEAD: usize = 64;
+
+/// What a package is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The list of checksums is held against the files.
+    Audit,
+    /// Digests of all content are taken.
+    Compare,
+}
 
 /// A SHA-256.
 pub type Sum = [u8; 32];

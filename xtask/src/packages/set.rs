@@ -11,6 +11,7 @@ use std::io::BufReader;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use super::content::Purpose;
 use super::content::{self, Content};
 use crate::formats::control::{Paragraph, Relations};
 use crate::formats::deb::{self, ControlFile, DebError, Entry, Kind};
@@ -38,14 +39,6 @@ pub struct Package {
     pub scripts: BTreeMap<String, ControlFile>,
     /// By path, without a `/` before it.
     pub files: BTreeMap<String, (Entry, Content)>,
-}
-
-/// What a set is read for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    Audit,
-    /// Digests of all content are taken too.
-    Compare,
 }
 
 impl Set {
