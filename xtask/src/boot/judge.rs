@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn the_tick() {
         for (rate, nohz_full, want) in
-            [(1.5, true, None), (1.6, true, Some(Kind::Check)), (100.0, false, None), (20.0, false, Some(Kind::Check))]
+            [(1.5, true, None), (1.6, true, Some(Kind::Check)), (100.0, false, None), (19.0, false, Some(Kind::Check))]
         {
             assert_eq!(kind(GOOD, Ended::Enough, rate, nohz_full).0, want, "{rate} {nohz_full}");
         }
