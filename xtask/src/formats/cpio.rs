@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(bytes.len() % 4, 0);
         assert!(bytes.starts_with(b"07070100000001000041ed"));
         let text = String::from_utf8_lossy(&bytes);
-        assert!(text.contains("hello\0\0\0070701") && !text.contains("and more"), "{text}");
+        assert!(text.contains("hello\0\0\x00070701") && !text.contains("and more"), "{text}");
         assert!(text.contains("0000000500000001"), "{text}");
     }
 

@@ -227,7 +227,7 @@ pub fn counted(before: &Interrupts, after: &Interrupts, cpus: &CpuList, seconds:
             found.push((sum, line, on.into_iter().collect::<CpuList>()));
         }
     }
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(sum, ..)| std::cmp::Reverse(*sum));
     let per = |sum: u64| sum as f64 / seconds;
     let named = |(sum, line, on): (u64, &crate::formats::interrupts::Line, CpuList)| Disturbance {
         kind: Kind::Interrupts,

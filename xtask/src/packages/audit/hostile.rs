@@ -81,6 +81,6 @@ fn each_is_caught() {
         (b"<html>404 not found</html>".to_vec(), format!("not-a-package {FILE} -")),
     ];
     for (bytes, want) in table {
-        assert_eq!(with(&bytes), [want.clone()], "{want}");
+        assert_eq!(with(&bytes), std::slice::from_ref(&want), "{want}");
     }
 }
