@@ -50,11 +50,11 @@ svg text{fill:var(--dim);font:13px system-ui,sans-serif}.axis{stroke:var(--line)
 stroke-linejoin:round}.free{stroke:var(--free)}.other{stroke:var(--other);stroke-dasharray:6 4}.key{margin:0;color:var(--dim)}\
 .key b{color:var(--free)}.key i{color:var(--other);font-style:normal;font-weight:700}details{margin:1rem 0}\
 summary{cursor:pointer}pre{background:var(--sheet);border:1px solid var(--line);padding:.75rem;overflow:auto;\
-max-height:30rem;font:12px/1.45 ui-monospace,monospace}code{font:.9em ui-monospace,monospace}";
+max-height:30rem;font:12px/1.45 ui-monospace,monospace}td b{display:block;font-weight:600}@media(max-width:40rem){svg text{font-size:24px}th,td{padding-right:.5rem}}";
 
 /// Width and height of a plot, and the room for its labels on the left and below.
 const SIZE: (f64, f64) = (760.0, 260.0);
-const LEFT: f64 = 52.0;
+const LEFT: f64 = 64.0;
 const BELOW: f64 = 40.0;
 /// Room above and on the right, so that no line touches the edge.
 const EDGE: f64 = 12.0;
@@ -86,7 +86,7 @@ pub fn html(report: &Report) -> String {
 
 fn overview(out: &mut String, runs: &[Run]) {
     out.push_str("<div class=\"wide\"><table><tr><th>Boot</th><th class=\"n\">Isolated CPU, timer/s</th>");
-    out.push_str("<th class=\"n\">All interrupts/s</th><th class=\"n\">Other CPUs, timer/s</th><th></th></tr>\n");
+    out.push_str("<th class=\"n\">All interrupts/s</th><th class=\"n\">Other CPUs, timer/s</th></tr>\n");
     for run in runs {
         let free = run.series.iter().find(|s| s.cpu == run.isolated);
         let others: Vec<f64> = run.series.iter().filter(|s| s.cpu != run.isolated).map(|s| s.rate).collect();
@@ -95,7 +95,7 @@ fn overview(out: &mut String, runs: &[Run]) {
         let (class, word) = if run.wrong.is_empty() { ("good", "passed") } else { ("bad", "failed") };
         let _ = writeln!(
             out,
-            "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"{class}\">{word}</td></tr>",
+            "<tr><td>{}<b class=\"{class}\">{word}</b></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
             escape(&run.name),
             number(free.map(|s| s.rate)),
             number(free.map(|s| s.all)),
@@ -119,7 +119,7 @@ fn section(out: &mut String, run: &Run) {
     }
     out.push_str("</dl>\n");
     if !run.remarks.is_empty() {
-        let _ = writeln!(out, "<details><summary>{} warnings in the kernel's log</summary>\n<pre>", run.remarks.len());
+        let _ = writeln!(out, "<details><summary>Warnings in the kernel's log: {}</summary>\n<pre>", run.remarks.len());
         run.remarks.iter().for_each(|line| out.push_str(&(escape(line) + "\n")));
         out.push_str("</pre></details>\n");
     }
