@@ -96,18 +96,24 @@ impl Machine {
         let start = Instant::now();
         let endless = Cell::new(false);
         let enough = |line: &str| {
-            if let Some(word) = line.trim().strip_prefix("@fork ") {
-                fx.ui.progress(word.split(['|', '<']).next().unwrap_or_default());
-            } else if !line.is_empty() {
-                fx.ui.progress(line.trim());
+            let line = line.trim();
+            if line.is_empty() {
+                return false;
             }
+            fx.ui.progress(
+                line.strip_prefix("@fork ").map_or(line, |word| word.split(['|', '<']).next().unwrap_or_default()),
+            );
             lines.push(line.to_owned());
             endless.set(start.elapsed() > LONGEST);
             endless.get() || console::is_end(line)
         };
         let hint = format!("qemu-system-{} is in the package {}", self.name, self.package);
-        let run = Run::from(self.command(fx, job)).or(Kind::Machine, hint).until(enough).silence(job.watchdog);
-        let ended = fx.read(run)?.ended;
+        let run = Run::from(self.command(fx, job)).or(Kind::Machine, hint.as_str());
+        let answer = fx.read(run.any_status().until(enough).silence(job.watchdog))?;
+        if answer.ended == Ended::Itself && !answer.status.success() {
+            fail!(Machine, "QEMU failed with {}: {}", answer.status, lines.last().map_or("", String::as_str); "{hint}");
+        }
+        let ended = answer.ended;
         Ok((lines, if endless.get() { Ended::Silent } else { ended }))
     }
 }
