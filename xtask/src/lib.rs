@@ -15,6 +15,7 @@ pub mod formats;
 pub mod isolate;
 pub mod machine;
 pub mod packages;
+pub mod sandbox;
 pub mod settings;
 pub mod ui;
 pub mod workspace;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::error::{Failure, Kind};
 use crate::formats::abi::Suffix;
+use crate::formats::date::Snapshot;
 
 /// Everything a fork is set up by.
 #[derive(Debug, Clone, Deserialize)]
@@ -61,6 +62,10 @@ pub struct Distribution {
     pub ports: Option<String>,
     /// The security archive, if that is elsewhere.
     pub security: Option<String>,
+    /// The snapshot service's address for all of it; `DATE` stands for the moment.
+    pub snapshot: Option<String>,
+    /// The same for the security archive, if that is elsewhere.
+    pub security_snapshot: Option<String>,
     pub components: Vec<String>,
     /// Suite suffixes beside the suite itself.
     pub pockets: Vec<String>,
@@ -68,6 +73,21 @@ pub struct Distribution {
     pub keyring: String,
     /// Fingerprints of the keys in it that are trusted; others in the file are not.
     pub fingerprints: Vec<String>,
+}
+
+impl Distribution {
+    /// The same as it was at a moment: one address for every architecture.
+    ///
+    /// # Errors
+    /// The settings name no snapshot service for it.
+    pub fn at(&self, name: &str, date: &Snapshot) -> Result<Self> {
+        let pin = |address: &Option<String>| address.as_ref().map(|a| a.replace("DATE", date.as_str()));
+        let Some(archive) = pin(&self.snapshot).filter(|a| a.contains(date.as_str())) else {
+            fail!(Input, "the settings name no snapshot service of {name}";
+                "`snapshot = \"http://…/DATE/\"` in [workspace.metadata.fork.distributions.{name}]");
+        };
+        Ok(Self { archive: Some(archive), ports: None, security: pin(&self.security_snapshot), ..self.clone() })
+    }
 }
 
 /// `base` of a flavour that starts from nothing.

@@ -9,8 +9,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
 use crate::arch::Arch;
+use crate::build::chroot::Record;
 use crate::effects::{Effects, Run, Scratch};
 use crate::error::Kind;
+use crate::formats::date::Snapshot;
 use crate::settings::{Distribution, Settings};
 
 /// A suite's archive, ready for apt and mmdebstrap.
@@ -21,6 +23,8 @@ pub struct Archive {
     pub sources: Vec<String>,
     /// Trusted primary fingerprints, in order.
     pub fingerprints: BTreeSet<String>,
+    /// The moment that it is pinned to.
+    pub snapshot: Option<String>,
     keyring: Utf8PathBuf,
 }
 
@@ -32,18 +36,37 @@ impl Archive {
     ///
     /// # Errors
     /// An unknown suite; an address that neither has; a keyring that is not there.
-    pub fn of(fx: &Effects, settings: &Settings, suite: &str, archs: &[&Arch]) -> Result<Self> {
+    pub fn of(
+        fx: &Effects,
+        settings: &Settings,
+        suite: &str,
+        archs: &[&Arch],
+        snapshot: Option<&Snapshot>,
+    ) -> Result<Self> {
         let (setting, distribution) = settings.suite(suite)?;
-        let keyring = Utf8PathBuf::from(&distribution.keyring);
-        if !keyring.is_file() {
-            fail!(Machine, "the keyring {keyring} is not on this machine, so nothing of {} can be trusted", setting.distribution;
-                "Debian and Ubuntu each have it in the package {}-keyring or {}-archive-keyring; elsewhere get the file from the \
-                 distribution and compare its fingerprints with the settings'", setting.distribution, setting.distribution);
-        }
-        let own = own(fx, &setting.distribution)?;
-        let sources = sources(distribution, &setting.distribution, suite, archs, own.as_ref())?;
-        let fingerprints = distribution.fingerprints.iter().map(|f| f.replace(' ', "").to_uppercase()).collect();
-        Ok(Self { suite: suite.to_owned(), sources, fingerprints, keyring })
+        let keyring = keyring_of(&setting.distribution, distribution)?;
+        let own = if snapshot.is_some() { None } else { own(fx, &setting.distribution)? };
+        let pinned = snapshot.map(|date| distribution.at(&setting.distribution, date)).transpose()?;
+        let sources =
+            sources(pinned.as_ref().unwrap_or(distribution), &setting.distribution, suite, archs, own.as_ref())?;
+        let fingerprints = trusted(distribution);
+        let snapshot = snapshot.map(|date| date.as_str().to_owned());
+        Ok(Self { suite: suite.to_owned(), sources, fingerprints, snapshot, keyring })
+    }
+
+    /// That which a chroot was made from.
+    ///
+    /// # Errors
+    /// The settings no longer have its suite; the keyring is not there.
+    pub fn recorded(settings: &Settings, record: &Record) -> Result<Self> {
+        let (setting, distribution) = settings.suite(&record.suite)?;
+        Ok(Self {
+            suite: record.suite.clone(),
+            sources: record.sources.clone(),
+            fingerprints: record.fingerprints.iter().cloned().collect(),
+            snapshot: record.snapshot.clone(),
+            keyring: keyring_of(&setting.distribution, distribution)?,
+        })
     }
 
     /// A keyring with the trusted keys alone, in `scratch`; the file of the distribution may hold others.
@@ -65,6 +88,20 @@ impl Archive {
         std::fs::set_permissions(&out, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         Ok(out)
     }
+}
+
+fn keyring_of(name: &str, distribution: &Distribution) -> Result<Utf8PathBuf> {
+    let keyring = Utf8PathBuf::from(&distribution.keyring);
+    if !keyring.is_file() {
+        fail!(Machine, "the keyring {keyring} is not on this machine, so nothing of {name} can be trusted";
+            "Debian and Ubuntu each have it in the package {name}-keyring or {name}-archive-keyring; elsewhere get the file from the \
+             distribution and compare its fingerprints with the settings'");
+    }
+    Ok(keyring)
+}
+
+fn trusted(distribution: &Distribution) -> BTreeSet<String> {
+    distribution.fingerprints.iter().map(|f| f.replace(' ', "").to_uppercase()).collect()
 }
 
 /// The sources of this machine's apt, if it runs that distribution.
@@ -166,6 +203,8 @@ mod tests {
             archive: Some("http://archive.example/ubuntu".into()),
             ports: Some("http://ports.example/ubuntu-ports".into()),
             security: None,
+            snapshot: None,
+            security_snapshot: None,
             components: vec!["main".into(), "universe".into()],
             pockets: vec!["-updates".into(), "-security".into()],
             keyring: String::new(),

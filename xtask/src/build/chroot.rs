@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use xshell::cmd;
 
 use super::archive::Archive;
-use crate::arch::Arch;
+use crate::arch::{self, Arch};
 use crate::effects::{free_bytes, Effects, Run};
 use crate::error::Kind;
 use crate::ui::bytes;
@@ -30,6 +30,9 @@ pub struct Recipe<'a> {
     pub accelerate: Option<&'static Arch>,
     /// Not to build in but to be booted: the suite's smallest root, with these packages.
     pub root: Option<Vec<String>>,
+    /// Packages of ours, of the chroot's own architecture: their programs run all the time, so they are
+    /// accelerated too.
+    pub extra: Vec<String>,
 }
 
 /// What a root to be booted does without.
@@ -76,6 +79,21 @@ pub struct Record {
     pub fingerprints: Vec<String>,
     pub build_depends: String,
     pub mmdebstrap: String,
+    /// What it was made for; records of before do not say.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Whose programs are in front.
+    #[serde(default)]
+    pub accelerate: Option<String>,
+    /// For one to be booted, its packages.
+    #[serde(default)]
+    pub root: Option<Vec<String>>,
+    /// Which of the build dependencies are ours.
+    #[serde(default)]
+    pub extra: Vec<String>,
+    /// The date that it is pinned to.
+    #[serde(default)]
+    pub snapshot: Option<String>,
 }
 
 /// A chroot's tar file and record.
@@ -89,7 +107,38 @@ fn store(fx: &Effects) -> Utf8PathBuf {
     fx.cache().join("chroots")
 }
 
-impl Recipe<'_> {
+impl<'a> Recipe<'a> {
+    /// One without build dependencies, of these architectures, its own first.
+    pub fn bare(archive: &'a Archive, archs: Vec<&'static Arch>) -> Self {
+        let host = archs[0];
+        Self { archive, archs, depends: String::new(), host, accelerate: None, root: None, extra: Vec::new() }
+    }
+
+    /// That of a chroot which is there.
+    ///
+    /// # Errors
+    /// Its record does not say enough.
+    pub fn recorded(archive: &'a Archive, chroot: &Chroot) -> Result<Self> {
+        let record = &chroot.record;
+        let Some(host) = &record.host else {
+            fail!(Input, "{} was made by a version that did not record how", chroot.name();
+                "`cargo xtask chroot remove {}`; the next build makes it anew", chroot.name());
+        };
+        let archs: Result<Vec<_>> = record.architectures.iter().map(|a| arch::find(a)).collect();
+        let ours: Vec<String> = record.extra.iter().map(|e| format!("{e}:native")).collect();
+        let depends: Vec<&str> =
+            record.build_depends.split(", ").filter(|d| !d.is_empty() && !ours.iter().any(|o| o == d)).collect();
+        Ok(Self {
+            archive,
+            archs: archs?,
+            depends: depends.join(", "),
+            host: arch::find(host)?,
+            accelerate: record.accelerate.as_deref().map(arch::find).transpose()?,
+            root: record.root.clone(),
+            extra: record.extra.clone(),
+        })
+    }
+
     /// Names the content: the same recipe has the same key on every machine.
     fn key(&self) -> Result<String> {
         let mut text = format!(
@@ -101,12 +150,18 @@ impl Recipe<'_> {
             self.depends,
             self.host.debian,
             self.accelerate.map(|a| (a.debian, HOT, ACCELERATE)),
-        );
+        ) + &self.extra.join(" ");
         if let Some(packages) = &self.root {
             text.push_str(&format!("{packages:?}\n{NOT_IN_ROOT:?}\n"));
         }
         let id = git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes())?;
         Ok(id.to_string()[..12].to_owned())
+    }
+
+    /// All that is to be installed in it.
+    fn wanted(&self) -> String {
+        let extra = self.extra.iter().map(|name| format!("{name}:native"));
+        Some(self.depends.clone()).into_iter().filter(|d| !d.is_empty()).chain(extra).collect::<Vec<_>>().join(", ")
     }
 
     /// What its tar file is called.
@@ -138,8 +193,18 @@ impl Recipe<'_> {
     /// mmdebstrap fails, and says why; no room on the disk.
     pub fn make(&self, fx: &Effects) -> Result<Option<Chroot>> {
         if let Some(chroot) = self.find(fx)? {
+            // When it was last used is when its record was last written.
+            fx.write_again(chroot.tar.with_extension("json"))?;
             return Ok(Some(chroot));
         }
+        self.make_anew(fx)
+    }
+
+    /// Makes the chroot, in the place of one that is there already. `None` in a dry run.
+    ///
+    /// # Errors
+    /// As [`Recipe::make`]; what is there stays then.
+    pub fn make_anew(&self, fx: &Effects) -> Result<Option<Chroot>> {
         let dir = store(fx);
         fx.create_dir(&dir)?;
         let name = self.name()?;
@@ -165,8 +230,13 @@ impl Recipe<'_> {
             architectures: self.archs.iter().map(|a| a.debian.to_owned()).collect(),
             sources: self.archive.sources.clone(),
             fingerprints: self.archive.fingerprints.iter().cloned().collect(),
-            build_depends: self.depends.clone(),
+            build_depends: self.wanted(),
             mmdebstrap: fx.read(cmd!(fx.sh, "mmdebstrap --version"))?.text(),
+            host: Some(self.host.debian.to_owned()),
+            accelerate: self.accelerate.map(|a| a.debian.to_owned()),
+            root: self.root.clone(),
+            extra: self.extra.clone(),
+            snapshot: self.archive.snapshot.clone(),
         };
         let tar = dir.join(format!("{name}.tar"));
         fx.write(tar.with_extension("json"), serde_json::to_string_pretty(&record)?)?;
@@ -192,12 +262,14 @@ impl Recipe<'_> {
             let script = scratch.join("accelerate.sh");
             std::fs::write(&script, ACCELERATE)?;
             hooks.push(format!("--customize-hook=upload {script} /accelerate.sh"));
-            let (build, triplet, hot) = (build.debian, self.host.triplet, HOT.join(" "));
+            let (build, triplet) = (build.debian, self.host.triplet);
+            let hot = HOT.iter().copied().chain(self.extra.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
             hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh in {build} {triplet} {hot}"));
         }
-        if !self.depends.is_empty() {
+        let wanted = self.wanted();
+        if !wanted.is_empty() {
             let stanza = scratch.join("depends.dsc");
-            std::fs::write(&stanza, build_depends_stanza(&self.depends))?;
+            std::fs::write(&stanza, build_depends_stanza(&wanted))?;
             // mmdebstrap hands hooks to a shell: they are constant but for our own scratch path.
             hooks.push(format!("--customize-hook=upload {stanza} /depends.dsc"));
             let foreign = if self.archs[0] == self.host {
@@ -225,6 +297,10 @@ impl Recipe<'_> {
         if let Some(packages) = &self.root {
             options.push(format!("--include={}", packages.join(",")));
             options.extend(NOT_IN_ROOT.iter().map(|d| format!("--dpkgopt=path-exclude=/usr/share/{d}/*")));
+        }
+        if self.archive.snapshot.is_some() {
+            // What was signed for some days in the past has expired since; the signature counts all the same.
+            options.push("--aptopt=Acquire::Check-Valid-Until \"false\"".to_owned());
         }
         Ok(cmd!(
             fx.sh,
@@ -267,6 +343,27 @@ impl Chroot {
     /// Its name, as `chroot list` shows it.
     pub fn name(&self) -> &str {
         self.tar.file_stem().unwrap_or_default()
+    }
+
+    /// For how many days no build has used it.
+    pub fn unused_days(&self) -> u64 {
+        let used = std::fs::metadata(self.tar.with_extension("json")).and_then(|m| m.modified());
+        let age = used.ok().and_then(|used| used.elapsed().ok()).unwrap_or_default();
+        age.as_secs() / 86_400
+    }
+
+    /// Unpacks it as this user's own files, to run single programs of it in a sandbox.
+    ///
+    /// # Errors
+    /// No room on the disk; the tar file is damaged.
+    pub fn unpack(&self, fx: &Effects, to: &Utf8Path) -> Result<()> {
+        let tar = &self.tar;
+        // Whose the files are does not matter then, and device files cannot be made.
+        fx.read(cmd!(
+            fx.sh,
+            "tar --extract --file {tar} --directory {to} --no-same-owner --no-same-permissions --exclude=./dev/*"
+        ))?;
+        Ok(())
     }
 
     /// Removes it; the tar first, so that no tar is without a record.

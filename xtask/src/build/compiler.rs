@@ -9,7 +9,6 @@ use std::fs;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use git2::{Oid, Repository};
-use xshell::cmd;
 
 use super::chroot::Chroot;
 use crate::arch::Arch;
@@ -53,13 +52,8 @@ pub fn adapt(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured,
     let expected = annotations.export(arch, of.flavour)?;
 
     let unpacked = fx.scratch("compiler", None)?;
-    let (root, tar) = (unpacked.path(), &chroot.tar);
-    // Kconfig runs as the person, so whose the files are does not matter, and device files cannot be made.
-    fx.read(cmd!(
-        fx.sh,
-        "tar --extract --file {tar} --directory {root} --no-same-owner --no-same-permissions --exclude=./dev/*"
-    ))?;
-    let programs = Programs::Chroot { root: root.to_owned(), own };
+    chroot.unpack(fx, unpacked.path())?;
+    let programs = Programs::Chroot { root: unpacked.path().to_owned(), own };
     let resolved =
         Kconfig::new(fx, of.repo, of.tree, of.host, None)?.with(programs).olddefconfig(&expected.to_text())?;
 

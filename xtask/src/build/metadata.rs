@@ -32,6 +32,12 @@ pub struct Metadata {
     pub substituted: BTreeMap<String, String>,
     /// Symbols set from the build's compiler in its copy of the annotations, where that is not the series' own.
     pub from_compiler: BTreeMap<String, String>,
+    /// How many compilations each machine of a farm did.
+    #[serde(default)]
+    pub compiled_at: BTreeMap<String, u64>,
+    /// How many compilations ccache had, of how many.
+    #[serde(default)]
+    pub cached: Option<(u64, u64)>,
     /// Size in bytes of each file.
     pub files: BTreeMap<String, u64>,
     pub seconds: u64,

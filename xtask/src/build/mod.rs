@@ -4,10 +4,15 @@
 //!
 //! Nothing of the tree is executed on this machine itself, only in the chroot.
 
+pub mod apart;
 pub mod archive;
+pub mod ccache;
 pub mod chroot;
 pub mod compiler;
 pub mod depends;
+pub mod direct;
+pub mod farm;
+pub mod launcher;
 pub mod metadata;
 pub mod mode;
 pub mod objects;

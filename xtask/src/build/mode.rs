@@ -71,10 +71,11 @@ impl Mode {
         }
     }
 
-    /// Make variables for `debian/rules`.
-    pub fn variables(self, host: &Arch) -> Vec<String> {
+    /// Make variables for `debian/rules`. `runs`: the machine runs programs of `host`.
+    pub fn variables(self, host: &Arch, runs: bool) -> Vec<String> {
         match self {
             Mode::Native | Mode::Emulated => Vec::new(),
+            Mode::Cross if !runs => Vec::new(),
             Mode::Cross => vec![
                 // Programs that the build makes for itself get the host architecture and run under
                 // qemu-user: so the ones in linux-headers are right, and libssl-dev and libelf-dev may be

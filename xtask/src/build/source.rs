@@ -15,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use git2::{Oid, Repository};
 use xshell::cmd;
 
+use super::apart;
 use super::mode::Mode;
 use crate::arch::Arch;
 use crate::effects::Effects;
@@ -68,6 +69,19 @@ pub struct Source {
     pub depends: String,
     /// What was replaced (by what) or left out (by nothing).
     pub substituted: BTreeMap<String, String>,
+    /// What got `:native`, where programs of the host architecture do not run.
+    pub native: Vec<String>,
+}
+
+impl Source {
+    /// The same for a machine that does not run programs of the host architecture.
+    ///
+    /// # Errors
+    /// None that one would see.
+    pub fn apart(self) -> Result<Self> {
+        let (depends, native) = apart::depends(&self.depends)?;
+        Ok(Self { depends, native, ..self })
+    }
 }
 
 /// Reads the packaging's folder `dir` in the tree `tree` as text.
@@ -102,6 +116,7 @@ pub fn read(
         version: header.version.as_str().to_owned(),
         depends: depends.join(", "),
         substituted,
+        native: Vec::new(),
     })
 }
 
@@ -125,8 +140,15 @@ pub fn variables(flavour: &str, ubuntu: bool) -> Vec<String> {
     variables
 }
 
+/// Lines around the vendor's rules.
+pub struct Makefile<'a> {
+    pub before: &'a str,
+    pub after: &'a str,
+}
+
 /// Packs the stand-in for the tree whose packaging is in `dir`, in a scratch. Files of `own` take the place of the
-/// tree's. Returns the `.dsc`.
+/// tree's; `whole`: this tree is packed itself, since it cannot be
+/// mounted. Returns the `.dsc`.
 ///
 /// # Errors
 /// dpkg-source fails; no room on the disk.
@@ -136,10 +158,17 @@ pub fn pack(
     changelog: &str,
     source: &Source,
     own: &BTreeMap<String, String>,
+    makefile: &Makefile,
+    whole: Option<&Utf8Path>,
 ) -> Result<Utf8PathBuf> {
     let copy = scratch.join(NAME);
+    if let Some(tree) = whole {
+        fx.read(cmd!(fx.sh, "cp --archive --reflink=auto {tree} {copy}"))?;
+    }
     let mut files = vec![("debian/changelog", changelog.to_owned()), ("debian/control", stand_in(source))];
-    let rules = RULES_TEXT.replace("@TREE@", MOUNTED).replace("@OBJECTS@", OBJECTS);
+    let rules =
+        RULES_TEXT.replace("@TREE@", MOUNTED).replace("@OBJECTS@", OBJECTS).replace("@BEFORE@\n", makefile.before)
+            + makefile.after;
     files.push((RULES, rules));
     files.extend(own.iter().map(|(path, text)| (path.as_str(), text.clone())));
     for (path, text) in files {
@@ -170,6 +199,7 @@ fn stand_in(source: &Source) -> String {
 /// Warns that it overrides recipes, as it is meant to.
 const RULES_TEXT: &str = "\
 #!/usr/bin/make -f
+@BEFORE@
 # What the stand-in has already (changelog, control) stays as it is there.
 ifeq ($(wildcard debian/rules),)
 ifneq ($(shell cp --archive --no-clobber @TREE@/. . && echo copied),copied)

@@ -105,7 +105,7 @@ fn in_suite(
     let Ok(host) = arch::find(set.architecture().unwrap_or(&workspace.settings.architecture)) else {
         return Ok(audit(set, expected));
     };
-    let archive = Archive::of(fx, &workspace.settings, suite, &[host])?;
+    let archive = Archive::of(fx, &workspace.settings, suite, &[host], None)?;
     let step = fx.ui.step(&format!("ask apt what {suite} makes of them"));
     let solver = Solver::new(fx, &archive, host, set)?;
     expected.offered = Some(solver.offered(set)?);
@@ -129,18 +129,11 @@ fn build_module(
 ) -> Result<Vec<Finding>> {
     let host = arch::find(set.architecture().unwrap_or(&workspace.settings.architecture))?;
     machine::require(fx, host, &[])?;
-    let archive = Archive::of(fx, &workspace.settings, suite, &[host])?;
+    let archive = Archive::of(fx, &workspace.settings, suite, &[host], None)?;
     let headers = |name: &str| name.contains("headers-");
     let mut needs = root::needs(set.packages.iter().filter(|p| headers(&p.name)), set);
     needs.extend(module::NEEDS.iter().map(|n| (*n).to_owned()));
-    let recipe = Recipe {
-        archive: &archive,
-        archs: vec![host],
-        depends: String::new(),
-        host,
-        accelerate: None,
-        root: Some(needs),
-    };
+    let recipe = Recipe { root: Some(needs), ..Recipe::bare(&archive, vec![host]) };
     let Some(chroot) = recipe.make(fx)? else { return Ok(Vec::new()) };
     let step = fx.ui.step("compile a module against the headers");
     let mut debs = Vec::new();

@@ -243,15 +243,8 @@ fn cpus(list: impl IntoIterator<Item = usize>) -> CpuList {
 }
 
 fn chroot(fx: &Effects, workspace: &Workspace, plan: &Plan) -> Result<Option<Chroot>> {
-    let archive = Archive::of(fx, &workspace.settings, &plan.suite, &[plan.host])?;
-    let recipe = Recipe {
-        archive: &archive,
-        archs: vec![plan.host],
-        depends: String::new(),
-        host: plan.host,
-        accelerate: None,
-        root: Some(plan.needs.clone()),
-    };
+    let archive = Archive::of(fx, &workspace.settings, &plan.suite, &[plan.host], None)?;
+    let recipe = Recipe { root: Some(plan.needs.clone()), ..Recipe::bare(&archive, vec![plan.host]) };
     recipe.make(fx)
 }
 

@@ -4,7 +4,6 @@
 mod outcome;
 mod plan;
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -15,13 +14,17 @@ use super::audit;
 use crate::build::archive::Archive;
 use crate::build::chroot::Recipe;
 use crate::build::compiler::{self, Adapted, Configured};
+use crate::build::farm::worker::Worker;
 use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
 use crate::build::progress::Progress;
-use crate::build::{depends, sbuild, source, tree as build_tree};
+use crate::build::sbuild::Builder as Sbuild;
+use crate::build::source::{Makefile, Source};
+use crate::build::{apart, depends, direct, sbuild, source, tree as build_tree};
 use crate::effects::{free_bytes, repository, Did, Effects};
 use crate::flavour::packaging::{self, Packaging};
 use crate::formats::config::Config;
+use crate::formats::date::Snapshot;
 use crate::machine;
 use crate::ui::bytes;
 use crate::workspace::{fragment_path, Workspace};
@@ -37,6 +40,9 @@ pub struct Args {
     /// In a chroot of this machine's own architecture
     #[arg(long, group = "mode")]
     pub native: bool,
+    /// Right on this machine and in no chroot, where it runs the series itself
+    #[arg(long, conflicts_with_all = ["farm", "ccache", "incremental", "snapshot"])]
+    pub host: bool,
     /// With a cross compiler
     #[arg(long, group = "mode")]
     pub cross: bool,
@@ -55,12 +61,21 @@ pub struct Args {
     /// Build in this suite's chroot [default: the settings' `series`]
     #[arg(long)]
     pub suite: Option<String>,
+    /// With the packages of that day, from the distribution's snapshot service
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub snapshot: Option<Snapshot>,
     /// Leave the compiler and tools of an emulated build to qemu-user too: many times slower
     #[arg(long, requires = "emulated")]
     pub no_accelerate: bool,
     /// Use the objects of the last build with this option, for the same flavour, architecture and mode
     #[arg(long)]
     pub incremental: bool,
+    /// Spread the compilation over machines where `farm serve` runs
+    #[arg(long, value_name = "HOST/SLOTS,…", value_delimiter = ',')]
+    pub farm: Vec<Worker>,
+    /// Remember what was compiled, between builds and versions
+    #[arg(long)]
+    pub ccache: bool,
     /// Build again even where the same packages are there
     #[arg(long)]
     pub again: bool,
@@ -80,40 +95,62 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 /// See the README, "When it breaks".
 pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8PathBuf> {
     let plan = plan::plan(workspace, args)?;
-    machine::require(fx, plan.host, &[])?;
+    // A cross build does without the emulation, if it has to.
+    if plan.mode == Mode::Cross {
+        machine::require_to_cross(fx, plan.host)?;
+    } else {
+        machine::require(fx, plan.host, &[])?;
+    }
     let ubuntu = plan.packaging != Packaging::Bundled;
+    let apart = plan.mode == Mode::Cross && !plan.runs;
+    let builder = Sbuild::here(fx)?;
+    builder.has(plan.launcher.needs_binds(), "--farm and --ccache")?;
+    builder.has(args.incremental, "--incremental")?;
     let archs = plan.mode.chroot_archs(plan.host)?;
     // Programs of another architecture come with that architecture's packages.
     let chroot_archs: Vec<_> = archs.iter().copied().chain(plan.accelerate).collect();
-    let archive = Archive::of(fx, &workspace.settings, &plan.suite, &chroot_archs)?;
+    let archive = || Archive::of(fx, &workspace.settings, &plan.suite, &chroot_archs, plan.snapshot.as_ref());
+    let archive = (!plan.direct).then(archive).transpose()?;
     let (suite, _) = workspace.settings.suite(&plan.suite)?;
     uncommitted(fx, workspace)?;
 
     let repo = repository(&workspace.root)?;
     let tree = repo.find_commit(plan.history.tip)?.tree_id();
     let source = source::read(&repo, tree, plan.packaging.dir(), ubuntu, suite, plan.mode, plan.host)?;
-    let recipe = Recipe {
-        archive: &archive,
-        archs: chroot_archs,
+    let source = if apart { source.apart()? } else { source };
+    let recipe = archive.as_ref().map(|archive| Recipe {
+        archive,
+        archs: chroot_archs.clone(),
         depends: source.depends.clone(),
         host: plan.host,
         accelerate: plan.accelerate,
         root: None,
-    };
+        extra: plan.launcher.packages(),
+    });
+    let room = recipe.as_ref().map_or_else(|| Ok("this-machine".to_owned()), Recipe::name)?;
     let mut variables = source::variables(&plan.flavour, ubuntu);
-    variables.extend(plan.mode.variables(plan.host));
-    let inputs = plan::inputs(&plan, &recipe.name()?, &variables)?;
+    variables.extend(plan.mode.variables(plan.host, plan.runs));
+    if apart && ubuntu {
+        variables.extend(apart::variables(&builder.folder(&source)));
+    }
+    let inputs = plan::inputs(&plan, &room, &variables)?;
     if let Some(old) = metadata::read(&plan.out).filter(|m| m.inputs == inputs && !args.again) {
         fx.ui.note(&format!("The same packages were built before, in {} s: {}", old.seconds, plan.out));
         report(fx, &plan.out)?;
         return Ok(plan.out);
     }
     let start = Instant::now();
-    if recipe.find(fx)?.is_none() {
-        depends::check(fx, &archive, &archs, plan.host, &source.depends)?;
+    let mut chroot = None;
+    if let Some(recipe) = &recipe {
+        if recipe.find(fx)?.is_none() {
+            depends::check(fx, recipe.archive, &archs, plan.host, &source.depends)?;
+        }
+        chroot = recipe.make(fx)?;
+        if chroot.is_none() {
+            return planned(fx, &plan, &room, &variables);
+        }
     }
-    let Some(chroot) = recipe.make(fx)? else { return planned(fx, &plan, &recipe.name()?, &variables) };
-    say_substituted(fx, &plan.suite, &source.substituted);
+    say_substituted(fx, &plan.suite, &source);
 
     let scratch = fx.shared_scratch("build")?;
     let free = free_bytes(scratch.path())?;
@@ -122,12 +159,12 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
             "KERNEL_FORK_CACHE puts it on another disk");
     }
     let Some(ready) = build_tree::ready(fx, &repo, &workspace.root, plan.history.tip)? else {
-        return planned(fx, &plan, &recipe.name()?, &variables);
+        return planned(fx, &plan, &room, &variables);
     };
-    let objects =
-        args.incremental.then(|| plan.objects(fx, workspace, &ready, chroot.name(), &variables)).transpose()?;
+    let objects = args.incremental.then(|| plan.objects(fx, workspace, &ready, &room, &variables)).transpose()?;
 
-    let adapted = if ubuntu && plan.suite != workspace.settings.series {
+    let foreign = chroot.as_ref().filter(|_| ubuntu && plan.suite != workspace.settings.series);
+    let adapted = if let Some(chroot) = foreign {
         let fragment = Config::parse(&packaging::required(&repo, tree, &fragment_path(&plan.flavour))?)?;
         let configured = Configured {
             repo: &repo,
@@ -137,13 +174,22 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
             host: plan.host,
             fragment: &fragment,
         };
-        compiler::adapt(fx, &chroot, archs[0], &configured, &ready.path)?
+        compiler::adapt(fx, chroot, archs[0], &configured, &ready.path)?
     } else {
         Adapted::default()
     };
+    let launcher = plan.launcher.open(fx, chroot.as_ref(), plan.mode, plan.host, scratch.path())?;
     let changelog = packaging::required(&repo, tree, &format!("{}/changelog", plan.packaging.dir()))?;
     let step = fx.ui.step("pack what stands for the tree");
-    let dsc = source::pack(fx, scratch.path(), &changelog, &source, &adapted.files)?;
+    let mut own = adapted.files;
+    let mut after = String::new();
+    if apart && ubuntu {
+        own.insert(apart::WRAPPER.to_owned(), apart::WRAPPER_TEXT.to_owned());
+        after = apart::makefile(&plan.flavour, plan.host);
+    }
+    let whole = (!builder.abilities.binds).then_some(ready.path.as_path());
+    let makefile = Makefile { before: &launcher.makefile(), after: &after };
+    let dsc = source::pack(fx, scratch.path(), &changelog, &source, &own, &makefile, whole)?;
     step.done("");
 
     let parent = plan.out.parent().context("the output directory has a parent")?;
@@ -151,21 +197,28 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let fresh = fx.scratch("packages", Some(parent).filter(|p| p.is_dir()))?;
     let log = fresh.join("build.log");
     let step = fx.ui.step(&format!("build {} {} ({})", plan.flavour, plan.version.as_str(), plan.mode));
-    let mut mounts = vec![(ready.path.clone(), source::MOUNTED)];
+    let mut mounts = Vec::new();
+    if builder.abilities.binds {
+        mounts.push((ready.path.clone(), source::MOUNTED));
+    }
+    mounts.extend(launcher.mounts());
     mounts.extend(objects.iter().map(|o| (o.mounted(), source::OBJECTS)));
     let job = sbuild::Job {
         dsc: &dsc,
-        chroot: &chroot.tar,
+        chroot: chroot.as_ref().map(|c| c.tar.as_path()),
         build: archs[0],
         host: plan.host,
         suite: &plan.suite,
         variables: &variables,
         jobs: plan.jobs,
         mounts: &mounts,
+        commands: launcher.commands(),
+        abilities: &builder.abilities,
     };
     let mut progress = Progress::new(fx, &format!("{} {} {}", workspace.root, plan.flavour, plan.host.debian))?;
     let clean = objects.as_ref().is_none_or(|o| !o.any());
-    let ended = sbuild::run(fx, &job, scratch.path(), fresh.path(), &log, &mut progress);
+    let run = if plan.direct { direct::run } else { sbuild::run };
+    let ended = run(fx, &job, scratch.path(), fresh.path(), &log, &mut progress);
     if let Some(objects) = objects.filter(|_| ended.is_ok() || outcome::by_itself(&log)) {
         objects.whole()?;
     }
@@ -176,6 +229,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     if clean {
         progress.learn()?;
     }
+    let (shares, cached) = launcher.report(fx, &log)?;
     let expected = plan::expected(&plan, &repo, tree, &adapted.symbols)?;
     audit::built(fx, workspace, fresh.path(), &plan.suite, expected)
         .map_err(|e| outcome::keep_refused(fx, &plan.out, fresh.path(), e))?;
@@ -189,21 +243,25 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         architecture: plan.host.debian.to_owned(),
         mode: plan.mode.to_string(),
         suite: plan.suite.clone(),
-        chroot: chroot.name().to_owned(),
+        chroot: room,
         tools: metadata::tools(fx, plan.host)?,
         variables,
         substituted: source.substituted,
         from_compiler: adapted.symbols,
+        compiled_at: shares.into_iter().map(|s| (s.at, s.jobs)).collect(),
+        cached: cached.map(|rate| (rate.hits, rate.hits + rate.misses)),
         files: metadata::sizes(fresh.path())?,
         seconds: start.elapsed().as_secs(),
         reproduce: format!(
-            "git checkout {} && cargo xtask build {} --{}{} --flavour {} --suite {}",
+            "git checkout {} && cargo xtask build {} --{}{}{} --flavour {} --suite {}{}",
             plan.history.tip,
             plan.host.debian,
             plan.mode,
             if plan.mode == Mode::Emulated && plan.accelerate.is_none() { " --no-accelerate" } else { "" },
+            if plan.direct { " --host" } else { "" },
             plan.flavour,
-            plan.suite
+            plan.suite,
+            plan.snapshot.as_ref().map_or(String::new(), |date| format!(" --snapshot {}", date.as_str())),
         ),
     };
     fx.write(fresh.join(metadata::FILE), metadata::text(&metadata)?)?;
@@ -234,8 +292,15 @@ fn planned(fx: &Effects, plan: &Plan, chroot: &str, variables: &[String]) -> Res
     Ok(plan.out.clone())
 }
 
-fn say_substituted(fx: &Effects, suite: &str, substituted: &BTreeMap<String, String>) {
-    let (dropped, renamed): (Vec<_>, Vec<_>) = substituted.iter().partition(|(_, by)| by.is_empty());
+fn say_substituted(fx: &Effects, suite: &str, source: &Source) {
+    if !source.native.is_empty() {
+        fx.ui.note(&format!(
+            "     programs of the host architecture do not run here; in this build's copy of the control file alone, `:native` \
+             stands behind {}",
+            source.native.join(" ")
+        ));
+    }
+    let (dropped, renamed): (Vec<_>, Vec<_>) = source.substituted.iter().partition(|(_, by)| by.is_empty());
     for (name, by) in renamed {
         fx.ui.note(&format!("     {name} is {by} in {suite}"));
     }

@@ -9,6 +9,7 @@ pub mod build;
 mod chroot;
 mod ci;
 mod compare;
+mod farm;
 mod flavour;
 mod fork;
 mod graft_history;
@@ -50,6 +51,7 @@ pub enum Command {
     Chroot(chroot::Args),
     Ci(ci::Args),
     Compare(compare::Args),
+    Farm(farm::Args),
     Flavour(flavour::Args),
     Fork(fork::Args),
     GraftHistory(graft_history::Args),
@@ -77,6 +79,7 @@ impl Command {
             Command::Chroot(args) => chroot::run(fx, args),
             Command::Ci(args) => ci::run(fx, args),
             Command::Compare(args) => compare::run(fx, args),
+            Command::Farm(args) => farm::run(fx, args),
             Command::Flavour(args) => flavour::run(fx, args),
             Command::Fork(args) => fork::run(fx, args),
             Command::GraftHistory(args) => graft_history::run(fx, args),

@@ -47,7 +47,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let real = ["linux-source", qemu::machine(host)?.package];
     let extra: &[&str] = if args.mini { &["python3-kconfiglib"] } else { &real };
     machine::prepare(fx, host, extra, args.yes)?;
-    let series = codename()?;
+    let series = machine::codename()?;
     here.settings.suite(&series)?;
 
     let kind = if args.mini { "mini" } else { "quickstart" };
@@ -107,11 +107,4 @@ fn next(fx: &Effects, dir: &Utf8Path, out: &Utf8Path) {
     fx.ui.note(&format!("  ls {out}                      # the packages and how they were made"));
     fx.ui.note(&format!("  cd {dir} && cargo xtask build --emulated --flavour {FLAVOUR}"));
     fx.ui.note("  cargo xtask fork Ubuntu-5.4.0-200.220     # the lab's own kernel, from the vendor");
-}
-
-/// The suite that this machine runs.
-fn codename() -> Result<String> {
-    let text = std::fs::read_to_string("/etc/os-release").context("this machine has no /etc/os-release")?;
-    let name = text.lines().find_map(|l| l.strip_prefix("VERSION_CODENAME=")).unwrap_or("").trim_matches('"');
-    Ok(name.to_owned())
 }

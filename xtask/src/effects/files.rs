@@ -94,6 +94,20 @@ impl Effects {
         self.write_with(path.as_ref(), bytes.as_ref(), 0o644)
     }
 
+    /// Gives a file that is there the time of now.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_again(&self, path: impl AsRef<Utf8Path>) -> Result<Did> {
+        let path = path.as_ref();
+        if self.planned(path) {
+            return Ok(Did::Planned);
+        }
+        let file = fs::File::options().write(true).open(path).with_context(|| format!("cannot write {path}"))?;
+        file.set_modified(std::time::SystemTime::now())?;
+        Ok(Did::Done)
+    }
+
     /// As [`Effects::write`], a file that can be run.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use crate::arch::{self, Arch};
 use crate::effects::{Effects, Run, Scratch};
 use crate::error::Kind;
 use crate::formats::config::Config;
+use crate::sandbox;
 
 /// Whose compiler and tools Kconfig runs with.
 #[derive(Debug, Clone)]
@@ -99,7 +100,7 @@ impl<'a> Kconfig<'a> {
             Programs::Chroot { own, .. } => own,
         };
         let cross = if own == self.arch { String::new() } else { format!("{}-", self.arch.triplet) };
-        let sandbox = sandbox(self.scratch.path(), &self.programs);
+        let sandbox = arguments(self.scratch.path(), &self.programs);
         let sh = &self.fx.sh;
         let make = cmd!(
             sh,
@@ -180,20 +181,13 @@ fn needed(path: &str) -> bool {
 }
 
 /// bubblewrap's arguments: one writable directory, nothing else.
-fn sandbox(dir: &Utf8Path, programs: &Programs) -> Vec<String> {
-    let mut args: Vec<&str> = vec!["--die-with-parent", "--unshare-all", "--new-session", "--clearenv"];
-    args.extend(["--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C"]);
+fn arguments(dir: &Utf8Path, programs: &Programs) -> Vec<String> {
     let root = match programs {
         Programs::Machine => Utf8Path::new("/"),
         Programs::Chroot { root, .. } => root,
     };
-    args.extend(["--ro-bind", root.as_str(), "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]);
-    for home in ["/root", "/home"] {
-        if root.join(&home[1..]).is_dir() {
-            args.extend(["--tmpfs", home]);
-        }
-    }
+    let mut args = sandbox::arguments(root, &[]);
     // A place that every root has and nothing else is in.
-    args.extend(["--bind", dir.as_str(), "/mnt", "--chdir", "/mnt", "--"]);
-    args.into_iter().map(str::to_owned).collect()
+    args.extend(["--new-session", "--bind", dir.as_str(), "/mnt", "--chdir", "/mnt", "--"].map(str::to_owned));
+    args
 }

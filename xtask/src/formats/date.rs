@@ -4,6 +4,8 @@
 //! `changelog` signs its entries with it. It must never ask for the time, the time zone or the
 //! locale of the machine.
 
+use super::FormatError;
+
 /// A date as changelogs and mails write it, in UTC: `Fri, 11 Oct 2024 08:29:40 +0000`.
 pub fn rfc5322(unix_time: i64) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
@@ -33,9 +35,59 @@ pub fn rfc5322(unix_time: i64) -> String {
     )
 }
 
+/// A moment as the snapshot services of Debian and Ubuntu name it: `20240501T000000Z`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot(String);
+
+impl Snapshot {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Snapshot {
+    type Err = FormatError;
+
+    /// From `2024-05-01`, `20240501` or the whole name.
+    fn from_str(text: &str) -> Result<Self, FormatError> {
+        let plain = text.replace('-', "");
+        let (day, time) = plain.split_once('T').unwrap_or((&plain, "000000Z"));
+        let digits = |text: &str, n: usize| text.len() == n && text.bytes().all(|b| b.is_ascii_digit());
+        let within = |part: Option<&str>, from: u32, to: u32| {
+            part.and_then(|p| p.parse().ok()).is_some_and(|n: u32| (from..=to).contains(&n))
+        };
+        // The first snapshot of Debian is of 2005.
+        let good_day = digits(day, 8)
+            && within(day.get(..4), 2005, 9999)
+            && within(day.get(4..6), 1, 12)
+            && within(day.get(6..), 1, 31);
+        if !good_day || !time.strip_suffix('Z').is_some_and(|t| digits(t, 6)) {
+            return Err(FormatError::new(text, "no date such as 2024-05-01 or 20240501T120000Z"));
+        }
+        Ok(Self(format!("{day}T{time}")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::rfc5322;
+    use super::{rfc5322, Snapshot};
+
+    #[test]
+    fn moments_of_a_snapshot_service() {
+        let table = [
+            ("2024-05-01", "20240501T000000Z"),
+            ("20240501", "20240501T000000Z"),
+            ("20240501T123456Z", "20240501T123456Z"),
+        ];
+        for (text, want) in table {
+            assert_eq!(text.parse::<Snapshot>().unwrap().as_str(), want);
+        }
+        for bad in ["", "today", "2024-13-01", "2024-05-32", "1999-01-01", "20240501T12Z", "20240501/../x", "é2024050"]
+        {
+            assert!(bad.parse::<Snapshot>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn dates() {

@@ -11,7 +11,7 @@ mod subid;
 
 pub use subid::is_subordinate;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::arch::{self, Arch};
 use crate::effects::{Effects, Run};
@@ -43,18 +43,37 @@ impl Mend {
     }
 }
 
-/// What building for `host` lacks on this machine, with `extra` packages beside the usual ones.
+/// What building for `host` lacks on this machine, with `extra` packages beside the usual ones; `run`: its programs
+/// have to run here.
 ///
 /// # Errors
 /// dpkg cannot be asked.
-pub fn needs(fx: &Effects, host: &'static Arch, extra: &[&str]) -> Result<Vec<Need>> {
+fn needs(fx: &Effects, host: &'static Arch, extra: &[&str], run: bool) -> Result<Vec<Need>> {
     let mut needs = Vec::new();
     needs.extend(packages::missing(fx, host, extra)?);
-    if arch::build()? != host {
+    if run && !runs(host)? {
         needs.extend(binfmt::missing(host));
     }
     needs.extend(subid::missing(fx)?);
     Ok(needs)
+}
+
+/// The suite that this machine runs.
+///
+/// # Errors
+/// It does not say.
+pub fn codename() -> Result<String> {
+    let text = std::fs::read_to_string("/etc/os-release").context("this machine has no /etc/os-release")?;
+    let name = text.lines().find_map(|l| l.strip_prefix("VERSION_CODENAME=")).unwrap_or("").trim_matches('"');
+    Ok(name.to_owned())
+}
+
+/// Can this machine run programs of that architecture?
+///
+/// # Errors
+/// This machine's own is not known.
+pub fn runs(host: &'static Arch) -> Result<bool> {
+    Ok(arch::build()? == host || binfmt::missing(host).is_none())
 }
 
 /// Fails where building for `host` lacks something on this machine, or one of the `extra` packages, before
@@ -63,7 +82,19 @@ pub fn needs(fx: &Effects, host: &'static Arch, extra: &[&str]) -> Result<Vec<Ne
 /// # Errors
 /// It does ([`Kind::Machine`](crate::error::Kind::Machine)); each thing is named.
 pub fn require(fx: &Effects, host: &'static Arch, extra: &[&str]) -> Result<()> {
-    let lacking: Vec<String> = needs(fx, host, extra)?.into_iter().map(|n| n.what).collect();
+    refuse(fx, host, needs(fx, host, extra, true)?)
+}
+
+/// As [`require`], for a cross build: no program of `host` has to run.
+///
+/// # Errors
+/// As there.
+pub fn require_to_cross(fx: &Effects, host: &'static Arch) -> Result<()> {
+    refuse(fx, host, needs(fx, host, &[], false)?)
+}
+
+fn refuse(fx: &Effects, host: &Arch, needs: Vec<Need>) -> Result<()> {
+    let lacking: Vec<String> = needs.into_iter().map(|n| n.what).collect();
     if lacking.is_empty() || fx.dry() {
         return Ok(());
     }
@@ -78,7 +109,7 @@ pub fn require(fx: &Effects, host: &'static Arch, extra: &[&str]) -> Result<()> 
 pub fn prepare(fx: &Effects, host: &'static Arch, extra: &[&str], yes: bool) -> Result<()> {
     // Installing the packages can register the emulation, and only then is it known what is left.
     for _ in 0..3 {
-        let needs = needs(fx, host, extra)?;
+        let needs = needs(fx, host, extra, true)?;
         if needs.is_empty() {
             return Ok(());
         }
@@ -102,7 +133,7 @@ pub fn prepare(fx: &Effects, host: &'static Arch, extra: &[&str], yes: bool) -> 
             return Ok(());
         }
     }
-    let left: Vec<String> = needs(fx, host, extra)?.into_iter().map(|n| n.what).collect();
+    let left: Vec<String> = needs(fx, host, extra, true)?.into_iter().map(|n| n.what).collect();
     if left.is_empty() {
         return Ok(());
     }

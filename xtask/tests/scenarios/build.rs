@@ -2,9 +2,10 @@
 //! `cargo xtask build`: real packages of the miniature in every mode.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::Path;
 
-use crate::lab::{codename, Lab, TAG};
+use crate::lab::{codename, Lab, Outcome, TAG};
 
 const ARM64: u16 = 183; // EM_AARCH64
 const AMD64: u16 = 62; // EM_X86_64
@@ -63,12 +64,16 @@ fn read(lab: &Lab, dir: &Path) -> Set {
 }
 
 fn build(lab: &Lab, args: &[&str], out: &str) -> Set {
+    let outcome = build_with(lab, args, out);
+    assert!(outcome.stdout.contains("linux-image-unsigned-6.1.42-1-slim"), "{}", outcome.stdout);
+    read(lab, &lab.path(out))
+}
+
+fn build_with(lab: &Lab, args: &[&str], out: &str) -> Outcome {
     let to = lab.path(out);
     let mut all = vec!["build", "--flavour", "slim", "--out", to.to_str().unwrap()];
     all.extend(args);
-    let outcome = lab.xtask(&all).ok();
-    assert!(outcome.stdout.contains("linux-image-unsigned-6.1.42-1-slim"), "{}", outcome.stdout);
-    read(lab, &to)
+    lab.xtask(&all).ok()
 }
 
 fn assert_complete(set: &Set, machine: u16) {
@@ -204,4 +209,85 @@ fn an_interrupted_build_leaves_nothing_running_and_nothing_behind() {
     assert!(!lab.text("/proc/mounts").contains(&mine));
     let left = lab.names(".");
     assert!(!left.iter().any(|n| n.starts_with(".kernel-fork.")), "{left:?}");
+}
+
+/// The kernel (6.7 or newer) lets a user namespace have its own list of what it can run, and a new one is empty: no
+/// program of another architecture starts there. Only root can make one that has all users, which sbuild needs.
+#[test]
+#[ignore = "needs root"]
+fn a_cross_build_does_without_programs_of_the_other_architecture() {
+    let lab = lab();
+    let whole = build(&lab, &["arm64", "--cross"], "cross");
+    let out = lab.path("apart").display().to_string();
+    let args = ["build", "arm64", "--flavour", "slim", "--out", &out];
+    let script = "read go && mount -t binfmt_misc none /proc/sys/fs/binfmt_misc && exec \"$0\" \"$@\"";
+    let without = |mode: &str| {
+        let mut command = lab.command("unshare", "kernel");
+        command.args(["--user", "--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_xtask")]).args(args).arg(mode);
+        let pipe = std::process::Stdio::piped;
+        let mut child = command.stdin(pipe()).stdout(pipe()).stderr(pipe()).spawn().unwrap();
+        // Until it is in its namespace, where nobody has a number yet.
+        let status = |id: u32| std::fs::read_link(format!("/proc/{id}/ns/user")).unwrap();
+        while status(child.id()) == status(std::process::id()) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        for map in ["uid_map", "gid_map"] {
+            std::fs::write(format!("/proc/{}/{map}", child.id()), "0 0 4294967295").unwrap();
+        }
+        child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+        Outcome::of(child.wait_with_output().unwrap())
+    };
+    without("--emulated").fails(4, &["arm64 programs cannot be run"]);
+    without("--cross").ok();
+    let apart = read(&lab, &lab.path("apart"));
+    assert_complete(&apart, ARM64);
+    assert_eq!(apart.files, whole.files);
+    assert_eq!(apart.control, whole.control);
+}
+
+#[test]
+fn ccache_finds_what_was_compiled_for_another_version_too() {
+    let lab = lab();
+    let cached = |out: &str| {
+        build_with(&lab, &["arm64", "--cross", "--ccache", "--again"], out);
+        let metadata: serde_json::Value = serde_json::from_str(&lab.text(&format!("{out}/metadata.json"))).unwrap();
+        let numbers = metadata["cached"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect::<Vec<_>>();
+        (numbers[0], numbers[1])
+    };
+    cached("first");
+    let (hits, all) = cached("second");
+    assert!(hits == all && all > 5, "{hits} of {all}");
+    lab.edit("vendor/Makefile", "SUBLEVEL = 42", "SUBLEVEL = 43");
+    lab.tag("vendor", "v6.1.43");
+    lab.xtask(&["rebase", "v6.1.43"]).ok();
+    let (hits, all) = cached("next");
+    assert!(hits + 2 >= all && all > 5, "{hits} of {all}");
+    // What comes out of the cache is what the compiler would have made.
+    build_with(&lab, &["arm64", "--cross"], "alone");
+    let (a, b) = (lab.path("alone").display().to_string(), lab.path("next").display().to_string());
+    lab.xtask(&["compare", &a, &b]).ok();
+}
+
+/// The machine's own packages count here; what it lacks is named and nothing is built.
+#[test]
+fn right_on_the_machine_it_is_the_same_set() {
+    let lab = lab();
+    let out = lab.path("host").display().to_string();
+    let outcome = lab.xtask(&["build", "amd64", "--native", "--host", "--flavour", "slim", "--out", &out]);
+    let needs = ["debhelper", "bc", "bison", "cpio", "flex", "kmod", "libelf-dev", "libssl-dev", "rsync"];
+    let lacks = |name: &&&str| {
+        !lab.run("dpkg-query", &["--show", "--showformat", "${db:Status-Status}", name]).stdout.ends_with("installed")
+    };
+    if let Some(lacking) = needs.iter().find(lacks) {
+        outcome.fails(4, &["lacks build dependencies", lacking]);
+        assert!(!lab.path("host").exists());
+    } else {
+        outcome.ok();
+        assert_complete(&read(&lab, &lab.path("host")), AMD64);
+        let chroot = lab.path("native").display().to_string();
+        build(&lab, &["amd64", "--native"], "native");
+        lab.xtask(&["compare", &chroot, &out]).ok();
+    }
+    lab.xtask(&["build", "arm64", "--cross", "--host", "--flavour", "slim"]).fails(3, &["not arm64"]);
+    lab.xtask(&["build", "amd64", "--host", "--suite", "jammy", "--flavour", "slim"]).fails(3, &["this machine runs"]);
 }

@@ -15,7 +15,11 @@ fn nothing_changes() {
         &["fork", TAG, "--url", &url, "--series", &suite],
         &["fork", TAG, "--url", &url, "--series", &suite, "--into", "../elsewhere"],
         &["chroot", "create", &suite],
+        &["chroot", "create", &suite, "--snapshot", "2024-05-01"],
         &["chroot", "list"],
+        &["chroot", "update"],
+        &["chroot", "prune", "--days", "0"],
+        &["farm", "serve", "--arch", "arm64", "--suite", &suite, "--allow", "192.168.1.0/24"],
         &["quickstart", "--mini", "--yes"],
         &["ci", "--yes"],
         &["flavour", "list"],
@@ -29,6 +33,7 @@ fn nothing_changes() {
         &["flavour", "regen"],
         &["build", "arm64", "--cross", "--flavour", "slim"],
         &["build", "arm64", "--emulated"],
+        &["build", "arm64", "--emulated", "--farm", "127.0.0.1:9/4", "--ccache"],
     ];
     unchanged(&lab, forked);
 }

@@ -25,7 +25,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         let text = |b: Vec<u8>| String::from_utf8_lossy(&b).into_owned();
         Self { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
@@ -109,7 +109,7 @@ impl Lab {
     }
 
     /// A command with this lab's environment and nothing else.
-    fn command(&self, program: &str, at: &str) -> Command {
+    pub fn command(&self, program: &str, at: &str) -> Command {
         let mut command = Command::new(program);
         command.env_clear().current_dir(self.path(at));
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -9,6 +9,7 @@ mod boot;
 mod build;
 mod chroot;
 mod dry_run;
+mod farm;
 mod flavour;
 mod fork;
 mod graft_history;

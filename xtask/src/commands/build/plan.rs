@@ -9,6 +9,7 @@ use camino::Utf8PathBuf;
 use super::super::audit;
 use super::Args;
 use crate::arch::{self, Arch};
+use crate::build::launcher::Launcher;
 use crate::build::mode::Mode;
 use crate::build::objects::Objects;
 use crate::build::tree::Tree;
@@ -17,8 +18,10 @@ use crate::flavour::packaging::{self, Packaging};
 use crate::fork::history::History;
 use crate::formats::changelog;
 use crate::formats::config::Config;
+use crate::formats::date::Snapshot;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
+use crate::machine;
 use crate::packages::audit::Expected;
 use crate::packages::release::Release;
 use crate::workspace::{fragment_path, vars_path, Workspace};
@@ -31,8 +34,14 @@ pub struct Plan {
     pub host: &'static Arch,
     pub mode: Mode,
     pub accelerate: Option<&'static Arch>,
+    /// Does this machine run programs of `host`?
+    pub runs: bool,
+    /// On the machine itself and in no chroot.
+    pub direct: bool,
     pub suite: String,
+    pub snapshot: Option<Snapshot>,
     pub jobs: usize,
+    pub launcher: Launcher,
     pub out: Utf8PathBuf,
     pub version: Version,
 }
@@ -76,6 +85,16 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
     settings.flavour(&flavour)?;
     let suite = args.suite.clone().unwrap_or_else(|| settings.series.clone());
     settings.suite(&suite)?;
+    if args.host {
+        if mode != Mode::Native {
+            fail!(Input, "--host builds on this machine, which is not {}", host.debian; "--cross or --emulated");
+        }
+        let runs = machine::codename()?;
+        if runs != suite {
+            fail!(Input, "--host builds with what is installed here, and this machine runs {runs}, not {suite}";
+                "without --host it is built in a chroot of {suite}");
+        }
+    }
 
     let repo = repository(&workspace.root)?;
     let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
@@ -94,13 +113,31 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
     }
     let accelerate = mode.accelerate(!args.no_accelerate)?;
     let plain = if mode == Mode::Emulated && accelerate.is_none() { "-plain" } else { "" };
-    let name = format!("{flavour}-{}-{mode}{plain}", host.debian);
+    let direct = if args.host { "-host" } else { "" };
+    let name = format!("{flavour}-{}-{mode}{plain}{direct}", host.debian);
     let out = match &args.out {
         Some(out) => Utf8PathBuf::try_from(std::path::absolute(out)?)?,
         None => workspace.sibling("packages")?.join(version.as_str()).join(name),
     };
-    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    Ok(Plan { history, packaging, flavour, host, mode, accelerate, suite, jobs, out, version })
+    let launcher = Launcher { farm: args.farm.clone(), ccache: args.ccache };
+    let jobs =
+        args.jobs.or(launcher.jobs()).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    Ok(Plan {
+        history,
+        packaging,
+        flavour,
+        host,
+        mode,
+        accelerate,
+        runs: machine::runs(host)?,
+        direct: args.host,
+        suite,
+        snapshot: args.snapshot.clone(),
+        jobs,
+        launcher,
+        out,
+        version,
+    })
 }
 
 /// Names everything that the packages follow from.

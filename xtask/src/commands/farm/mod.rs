@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask farm`: the machines that compile for `build --farm`.
+
+mod check;
+mod serve;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::effects::Effects;
+
+/// Start and check machines that compile for `build --farm`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Serve(serve::Args),
+    Check(check::Args),
+}
+
+/// # Errors
+/// See the README, "When it breaks".
+pub fn run(fx: &Effects, args: Args) -> Result<()> {
+    match args.what {
+        What::Serve(args) => serve::run(fx, args),
+        What::Check(args) => check::run(fx, &args),
+    }
+}
