@@ -29,6 +29,7 @@ pub use journal::{state_dir, Journal, Move};
 pub use kept::{Hold, Lock};
 pub use objects::{repository, RefMove, Session};
 
+use crate::error::Failure;
 use crate::ui::Ui;
 
 /// The gate. One per process.
@@ -78,6 +79,23 @@ impl Effects {
             std::thread::sleep(Duration::from_millis(20).min(time));
         }
         Ok(())
+    }
+
+    /// Asks before something is changed. A dry run changes nothing, so it need not ask.
+    pub fn agreed(&self, question: &str) -> bool {
+        self.dry || self.ui.ask(question)
+    }
+
+    /// Fails because this machine lacks something. A dry run needs it for nothing: it says so and goes on.
+    ///
+    /// # Errors
+    /// The failure itself.
+    pub fn lacking(&self, failure: Failure) -> Result<()> {
+        if self.dry {
+            self.ui.warn(&failure.message);
+            return Ok(());
+        }
+        Err(failure.into())
     }
 
     /// Is a change at or below `path` to be left undone?

@@ -8,6 +8,7 @@ pub mod arch;
 pub mod boot;
 pub mod build;
 pub mod commands;
+pub mod deploy;
 pub mod effects;
 pub mod flavour;
 pub mod fork;

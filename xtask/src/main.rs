@@ -11,8 +11,9 @@ use xtask::ui::Ui;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = Effects::new(Ui::new(cli.verbose), cli.dry_run).map(|fx| {
-        let outcome = cli.command.run(&fx);
+    let (verbose, dry_run) = (cli.verbose, cli.dry_run);
+    let outcome = Effects::new(Ui::new(verbose), dry_run).map(|fx| {
+        let outcome = cli.run(&fx);
         if let Err(e) = &outcome {
             fx.ui.failure(&error::sentence(e), error::hint(e));
         }

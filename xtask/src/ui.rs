@@ -37,6 +37,11 @@ impl Ui {
         Self { verbose, terminal, colour, bar: Mutex::new(None) }
     }
 
+    /// Does the person want to see more?
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// A line of data on stdout.
     pub fn data(&self, line: &str) {
         self.quietly(|| {
@@ -113,6 +118,24 @@ impl Ui {
         }
     }
 
+    /// One line of a report on stdout: a mark, a name, and a text that is folded to the terminal's width.
+    pub fn entry(&self, mark: &str, name: &str, text: &str) {
+        let mark = match mark {
+            "MISSING" => self.paint_data("1;31", &format!("{mark:<8}")),
+            "look" => self.paint_data("33", &format!("{mark:<8}")),
+            _ => self.paint_data("32", &format!("{mark:<8}")),
+        };
+        for (i, line) in fold(text, WIDTH - 28).iter().enumerate() {
+            self.data(
+                match i {
+                    0 => format!("{mark}{name:<17} {line}"),
+                    _ => format!("{:26}{line}", ""),
+                }
+                .trim_end(),
+            );
+        }
+    }
+
     /// Rows as aligned columns on stdout, the first row the heading.
     pub fn table(&self, rows: &[Vec<String>]) {
         for line in columns(rows) {
@@ -143,6 +166,15 @@ impl Ui {
             let read = std::io::stdin().read_line(&mut answer).is_ok();
             read && matches!(answer.trim(), "y" | "Y" | "yes")
         })
+    }
+
+    /// Colour for stdout, which may go elsewhere than stderr.
+    fn paint_data(&self, code: &str, text: &str) -> String {
+        if std::io::stdout().is_terminal() {
+            self.paint(code, text)
+        } else {
+            text.to_owned()
+        }
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -216,6 +248,16 @@ pub fn seconds(d: Duration) -> String {
     }
 }
 
+/// How long ago something was, in the one unit that counts: `40 s`, `12 min`, `5 h`, `3 days`.
+pub fn ago(d: Duration) -> String {
+    match d.as_secs() {
+        s if s < 60 => format!("{s} s"),
+        s if s < 2 * 3600 => format!("{} min", s / 60),
+        s if s < 2 * 86_400 => format!("{} h", s / 3600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
 /// Bytes as a person reads them, in powers of 1000 as disks are sold: `812 kB`, `4.2 GB`.
 pub fn bytes(n: u64) -> String {
     let n = n as f64;
@@ -225,6 +267,27 @@ pub fn bytes(n: u64) -> String {
         n if n < 1e9 => format!("{:.1} MB", n / 1e6),
         n => format!("{:.1} GB", n / 1e9),
     }
+}
+
+/// What a report is folded to: a terminal as it opens.
+const WIDTH: usize = 80;
+
+/// Breaks a text into lines of at most `width` characters at its blanks; a longer word stands alone.
+fn fold(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.len() - 1;
+        let line = &mut lines[last];
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
 }
 
 fn columns(rows: &[Vec<String>]) -> Vec<String> {
@@ -252,8 +315,19 @@ mod tests {
         assert_eq!(seconds(Duration::from_millis(420)), "0.4 s");
         assert_eq!(seconds(Duration::from_secs(12)), "12 s");
         assert_eq!(seconds(Duration::from_secs(185)), "3 min 05 s");
+        assert_eq!(
+            ["40 s", "76 min", "5 h", "3 days"],
+            [40, 4600, 20_000, 260_000].map(|s| ago(Duration::from_secs(s)))
+        );
         assert_eq!(bytes(812_000), "812 kB");
         assert_eq!(bytes(4_200_000_000), "4.2 GB");
+    }
+
+    #[test]
+    fn long_texts_fold() {
+        assert_eq!(fold("one two three", 7), ["one two", "three"]);
+        assert_eq!(fold("a very-long-word b", 6), ["a", "very-long-word", "b"]);
+        assert_eq!(fold("", 6), [""]);
     }
 
     #[test]

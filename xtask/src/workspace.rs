@@ -12,12 +12,22 @@ pub const SETTINGS: &str = "Cargo.toml";
 
 /// The top-level paths that are this repository's and not the vendor's. With the flavours' own files
 /// ([`is_ours`]) they are what `fork` lays over a vendor tree.
-pub const OURS: &[&str] =
-    &[".cargo", ".ci", "ARCHITECTURE.md", "CONTRIBUTING.md", "Cargo.lock", "Cargo.toml", "README.md", "ci", "xtask"];
+pub const OURS: &[&str] = &[
+    ".cargo",
+    ".ci",
+    ".github",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "README.md",
+    "ci",
+    "xtask",
+];
 
 /// Folders of ours that a kernel build must not see: the packaging copies every Makefile, Kconfig and
 /// `*.sh` it finds into the headers package.
-pub const NOT_BUILT: &[&str] = &[".cargo", ".ci", "ci", "xtask"];
+pub const NOT_BUILT: &[&str] = &[".cargo", ".ci", ".github", "ci", "xtask"];
 
 /// A repository that holds the tool: a fork, or not yet one.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use crate::build::chroot::Record;
 use crate::effects::{Effects, Run, Scratch};
 use crate::error::Kind;
 use crate::formats::date::Snapshot;
+use crate::machine::trust;
 use crate::settings::{Distribution, Settings};
 
 /// A suite's archive, ready for apt and mmdebstrap.
@@ -44,7 +45,7 @@ impl Archive {
         snapshot: Option<&Snapshot>,
     ) -> Result<Self> {
         let (setting, distribution) = settings.suite(suite)?;
-        let keyring = keyring_of(&setting.distribution, distribution)?;
+        let keyring = trust::keyring(settings, suite)?;
         let own = if snapshot.is_some() { None } else { own(fx, &setting.distribution)? };
         let pinned = snapshot.map(|date| distribution.at(&setting.distribution, date)).transpose()?;
         let sources =
@@ -59,13 +60,12 @@ impl Archive {
     /// # Errors
     /// The settings no longer have its suite; the keyring is not there.
     pub fn recorded(settings: &Settings, record: &Record) -> Result<Self> {
-        let (setting, distribution) = settings.suite(&record.suite)?;
         Ok(Self {
             suite: record.suite.clone(),
             sources: record.sources.clone(),
             fingerprints: record.fingerprints.iter().cloned().collect(),
             snapshot: record.snapshot.clone(),
-            keyring: keyring_of(&setting.distribution, distribution)?,
+            keyring: trust::keyring(settings, &record.suite)?,
         })
     }
 
@@ -88,16 +88,6 @@ impl Archive {
         std::fs::set_permissions(&out, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         Ok(out)
     }
-}
-
-fn keyring_of(name: &str, distribution: &Distribution) -> Result<Utf8PathBuf> {
-    let keyring = Utf8PathBuf::from(&distribution.keyring);
-    if !keyring.is_file() {
-        fail!(Machine, "the keyring {keyring} is not on this machine, so nothing of {name} can be trusted";
-            "Debian and Ubuntu each have it in the package {name}-keyring or {name}-archive-keyring; elsewhere get the file from the \
-             distribution and compare its fingerprints with the settings'");
-    }
-    Ok(keyring)
 }
 
 fn trusted(distribution: &Distribution) -> BTreeSet<String> {

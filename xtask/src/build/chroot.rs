@@ -11,12 +11,9 @@ use xshell::cmd;
 
 use super::archive::Archive;
 use crate::arch::{self, Arch};
-use crate::effects::{free_bytes, Effects, Run};
+use crate::effects::{Effects, Run};
 use crate::error::Kind;
-use crate::ui::bytes;
-
-/// Room that making one takes: the tree, its packages and the tar.
-const ROOM: u64 = 4_000_000_000;
+use crate::machine::disk::Room;
 
 /// What a chroot is made from.
 pub struct Recipe<'a> {
@@ -208,11 +205,10 @@ impl<'a> Recipe<'a> {
         let dir = store(fx);
         fx.create_dir(&dir)?;
         let name = self.name()?;
-        let free = free_bytes(&dir)?;
-        if free < ROOM {
-            fail!(Machine, "a chroot takes {} while it is made, and {dir} has {} free", bytes(ROOM), bytes(free);
-                "`cargo xtask chroot remove` lists what could go; KERNEL_FORK_CACHE puts the cache elsewhere");
-        }
+        Room::Chroot.require(
+            &dir,
+            "`cargo xtask chroot remove` lists what could go; KERNEL_FORK_CACHE puts the cache elsewhere",
+        )?;
         let step = fx.ui.step(&format!("make the chroot {name}"));
         let scratch = fx.scratch("chroot", Some(&dir).filter(|d| d.is_dir()).map(Utf8PathBuf::as_path))?;
         let part = scratch.join("chroot.tar");
@@ -221,7 +217,7 @@ impl<'a> Recipe<'a> {
         let keyring = self.archive.keyring(fx, &work)?;
         let cmd = self.mmdebstrap(fx, work.path(), &keyring, &part)?;
         let watch = |line: &str| fx.ui.progress(line.trim_start_matches("I: "));
-        let hint = "its output says why; `cargo xtask quickstart` sets up what it needs on this machine";
+        let hint = "its output says why; `cargo xtask doctor` shows what this machine lacks";
         fx.change(&dir, Run::from(cmd).or(Kind::Machine, hint).watch(watch))?;
 
         let record = Record {

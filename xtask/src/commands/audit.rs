@@ -19,8 +19,9 @@ use crate::flavour::packaging::{self, Packaging};
 use crate::flavour::ubuntu;
 use crate::formats::config::Config;
 use crate::formats::version::Version;
-use crate::machine;
+use crate::machine::{self, Use};
 use crate::packages::audit::{audit, releases, Annotated, Expected};
+use crate::packages::built;
 use crate::packages::finding::{Finding, Severity};
 use crate::packages::release::Release;
 use crate::packages::set::{Purpose, Set};
@@ -51,7 +52,7 @@ pub struct Args {
 /// Something is wrong with the set (1).
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let workspace = Workspace::here()?;
-    let paths = if args.paths.is_empty() { vec![newest(&workspace)?] } else { args.paths };
+    let paths = if args.paths.is_empty() { vec![built::newest(&workspace)?] } else { args.paths };
     let set = read(fx, &paths)?;
     let record = paths.first().filter(|p| paths.len() == 1 && p.is_dir()).and_then(|dir| metadata::read(dir));
     let suite = args.suite.clone().or(record.as_ref().map(|r| r.suite.clone()));
@@ -128,7 +129,7 @@ fn build_module(
     set: &Set,
 ) -> Result<Vec<Finding>> {
     let host = arch::find(set.architecture().unwrap_or(&workspace.settings.architecture))?;
-    machine::require(fx, host, &[])?;
+    machine::require(fx, host, &[Use::of_chroot(host)?])?;
     let archive = Archive::of(fx, &workspace.settings, suite, &[host], None)?;
     let headers = |name: &str| name.contains("headers-");
     let mut needs = root::needs(set.packages.iter().filter(|p| headers(&p.name)), set);
@@ -146,6 +147,20 @@ fn build_module(
     let found = module::check(&root, &releases(set), host)?;
     step.done("");
     Ok(found)
+}
+
+/// The audit before something is done with a set: the set, where it passes.
+///
+/// # Errors
+/// Something is wrong with it (1).
+pub fn passes(fx: &Effects, workspace: &Workspace, dir: &Utf8PathBuf) -> Result<Set> {
+    let paths = std::slice::from_ref(dir);
+    let set = read(fx, paths)?;
+    let expected = expected(workspace, paths, &set)?;
+    let found = audit(&set, &expected);
+    show(fx, &found);
+    verdict(fx, &set, &expected, &found)?;
+    Ok(set)
 }
 
 fn read(fx: &Effects, paths: &[Utf8PathBuf]) -> Result<Set> {
@@ -206,23 +221,6 @@ fn fragment(workspace: &Workspace, flavour: &str, commit: Option<&str>) -> Resul
     }
     let path = workspace.root.join(path);
     Ok((std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?, path.into_string()))
-}
-
-/// The directory of packages whose record was written last.
-///
-/// # Errors
-/// There is none.
-pub(super) fn newest(workspace: &Workspace) -> Result<Utf8PathBuf> {
-    let top = workspace.sibling("packages")?;
-    let below = |dir: &Utf8Path| -> Vec<Utf8PathBuf> {
-        dir.read_dir_utf8().into_iter().flatten().flatten().map(|e| e.into_path()).collect()
-    };
-    let sets = below(&top).iter().flat_map(|version| below(version)).collect::<Vec<_>>();
-    let written = |dir: &Utf8PathBuf| std::fs::metadata(dir.join(metadata::FILE)).and_then(|m| m.modified()).ok();
-    match sets.into_iter().filter_map(|dir| Some((written(&dir)?, dir))).max() {
-        Some((_, dir)) => Ok(dir),
-        None => fail!(Input, "there is no package set in {top}"; "cargo xtask build, or name a directory"),
-    }
 }
 
 fn show(fx: &Effects, found: &[Finding]) {

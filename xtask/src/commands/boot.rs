@@ -23,8 +23,9 @@ use crate::error::{Failure, Kind};
 use crate::formats::config::Config;
 use crate::formats::cpu_list::CpuList;
 use crate::isolate::parameters::{parameters, version};
-use crate::machine;
+use crate::machine::{self, Use};
 use crate::packages::audit::releases;
+use crate::packages::built;
 use crate::packages::release::Release;
 use crate::packages::set::{Purpose, Set};
 use crate::workspace::Workspace;
@@ -119,7 +120,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let workspace = Workspace::here()?;
     let dir = match &args.dir {
         Some(dir) => dir.clone(),
-        None => audit::newest(&workspace)?,
+        None => built::newest(&workspace)?,
     };
     boot(fx, &workspace, &dir, &args)
 }
@@ -130,7 +131,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 /// The kernel panics, hangs, is another one, or fails a check: each its own [`Kind`].
 pub fn boot(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, args: &Args) -> Result<()> {
     let plan = plan(fx, workspace, dir, args)?;
-    machine::require(fx, plan.host, &[plan.machine.package])?;
+    machine::require(fx, plan.host, &[Use::of_chroot(plan.host)?, Use::Boot])?;
     let Some(chroot) = chroot(fx, workspace, &plan)? else { return planned(fx, &plan) };
     let step = fx.ui.step(&format!("install {} packages into a root of {}", plan.debs.len(), plan.suite));
     let root = Root::unpack(fx, &chroot.tar)?;

@@ -21,16 +21,13 @@ use crate::build::progress::Progress;
 use crate::build::sbuild::Builder as Sbuild;
 use crate::build::source::{Makefile, Source};
 use crate::build::{apart, depends, direct, sbuild, source, tree as build_tree};
-use crate::effects::{free_bytes, repository, Did, Effects};
+use crate::effects::{repository, Did, Effects};
 use crate::flavour::packaging::{self, Packaging};
 use crate::formats::config::Config;
 use crate::formats::date::Snapshot;
-use crate::machine;
+use crate::machine::{self, disk::Room};
 use crate::ui::bytes;
 use crate::workspace::{fragment_path, Workspace};
-
-/// The tree, its source package, the unpacked chroot with the tree again, and the objects.
-const ROOM: u64 = 9_000_000_000;
 
 /// Build the packages of one flavour
 #[derive(Debug, clap::Args, Clone, Default)]
@@ -95,12 +92,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 /// See the README, "When it breaks".
 pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8PathBuf> {
     let plan = plan::plan(workspace, args)?;
-    // A cross build does without the emulation, if it has to.
-    if plan.mode == Mode::Cross {
-        machine::require_to_cross(fx, plan.host)?;
-    } else {
-        machine::require(fx, plan.host, &[])?;
-    }
+    machine::require(fx, plan.host, &[plan.mode.into()])?;
     let ubuntu = plan.packaging != Packaging::Bundled;
     let apart = plan.mode == Mode::Cross && !plan.runs;
     let builder = Sbuild::here(fx)?;
@@ -153,11 +145,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     say_substituted(fx, &plan.suite, &source);
 
     let scratch = fx.shared_scratch("build")?;
-    let free = free_bytes(scratch.path())?;
-    if free < ROOM {
-        fail!(Machine, "a build takes up to {} and {} has {} free", bytes(ROOM), fx.cache(), bytes(free);
-            "KERNEL_FORK_CACHE puts it on another disk");
-    }
+    Room::Build.require(scratch.path(), "KERNEL_FORK_CACHE puts it on another disk")?;
     let Some(ready) = build_tree::ready(fx, &repo, &workspace.root, plan.history.tip)? else {
         return planned(fx, &plan, &room, &variables);
     };

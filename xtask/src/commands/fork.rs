@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::upgrade::FROM;
-use crate::effects::{free_bytes, repository, Did, Effects, RefMove};
+use crate::effects::{repository, Did, Effects, RefMove};
 use crate::flavour::generate;
 use crate::flavour::target::Inputs;
 use crate::fork::history::History;
@@ -13,12 +13,9 @@ use crate::fork::replay::WORKFLOW;
 use crate::fork::switch::{recover, switch, Switch};
 use crate::fork::{branch, driver, guard, overlay, snapshot};
 use crate::formats::tag::Tag;
+use crate::machine::disk::Room;
 use crate::settings;
-use crate::ui::bytes;
 use crate::workspace::Workspace;
-
-/// A checked-out kernel with its objects; the check is made before anything is fetched.
-const ROOM: u64 = 3_000_000_000;
 
 /// Fork the vendor's kernel at a tag
 ///
@@ -58,11 +55,7 @@ pub fn fork_from(fx: &Effects, here: &Workspace, args: &Args) -> Result<()> {
         here.settings.suite(series)?;
     }
     let target = args.into.as_deref().unwrap_or(&here.root);
-    let free = free_bytes(target)?;
-    if free < ROOM {
-        fail!(Machine, "a fork needs {} and {target} has {} free", bytes(ROOM), bytes(free);
-            "`--into DIR` puts it on another disk");
-    }
+    Room::Fork.require(target, "`--into DIR` puts it on another disk")?;
     match &args.into {
         None => fork(fx, here, &tag, args),
         Some(dir) => into(fx, here, dir, &tag, args),

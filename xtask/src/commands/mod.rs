@@ -9,15 +9,22 @@ pub mod build;
 mod chroot;
 mod ci;
 mod compare;
+mod completions;
+mod deploy;
+mod doctor;
 mod farm;
 mod flavour;
+mod follow;
 mod fork;
 mod graft_history;
 mod isolate;
+mod man;
 mod merge_driver;
+mod publish;
 mod quickstart;
 mod rebase;
 mod resume;
+mod status;
 mod tags;
 mod upgrade;
 
@@ -36,8 +43,9 @@ pub struct Cli {
     /// Show every command that is run
     #[arg(long, short, global = true)]
     pub verbose: bool,
+    /// Without one: where you stand, and the likely next command.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// The subcommands.
@@ -51,17 +59,33 @@ pub enum Command {
     Chroot(chroot::Args),
     Ci(ci::Args),
     Compare(compare::Args),
+    Completions(completions::Args),
+    Deploy(deploy::Args),
+    Doctor(doctor::Args),
     Farm(farm::Args),
     Flavour(flavour::Args),
+    Follow(follow::Args),
     Fork(fork::Args),
     GraftHistory(graft_history::Args),
     Isolate(isolate::Args),
+    Man(man::Args),
     #[command(hide = true)]
     MergeDriver(merge_driver::Args),
+    Publish(publish::Args),
     Quickstart(quickstart::Args),
     Rebase(rebase::Args),
     Tags(tags::Args),
     Upgrade(upgrade::Args),
+}
+
+impl Cli {
+    /// Runs the subcommand, or says where one stands.
+    ///
+    /// # Errors
+    /// Whatever goes wrong in it.
+    pub fn run(self, fx: &Effects) -> Result<()> {
+        self.command.map_or_else(|| status::run(fx), |command| command.run(fx))
+    }
 }
 
 impl Command {
@@ -79,12 +103,18 @@ impl Command {
             Command::Chroot(args) => chroot::run(fx, args),
             Command::Ci(args) => ci::run(fx, args),
             Command::Compare(args) => compare::run(fx, args),
+            Command::Completions(args) => completions::run(fx, &args),
+            Command::Deploy(args) => deploy::run(fx, args),
+            Command::Doctor(args) => doctor::run(fx, args),
             Command::Farm(args) => farm::run(fx, args),
             Command::Flavour(args) => flavour::run(fx, args),
+            Command::Follow(args) => follow::run(fx, args),
             Command::Fork(args) => fork::run(fx, args),
             Command::GraftHistory(args) => graft_history::run(fx, args),
             Command::Isolate(args) => isolate::run(fx, args),
+            Command::Man(args) => man::run(fx, &args),
             Command::MergeDriver(args) => merge_driver::run(fx, &args),
+            Command::Publish(args) => publish::run(fx, args),
             Command::Quickstart(args) => quickstart::run(fx, args),
             Command::Rebase(args) => rebase::run(fx, args),
             Command::Tags(args) => tags::run(fx, args),

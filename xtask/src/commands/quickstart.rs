@@ -13,7 +13,7 @@ use crate::effects::{repository, Effects};
 use crate::fork::branch;
 use crate::fork::history::History;
 use crate::fork::local::{self, Local};
-use crate::machine;
+use crate::machine::{self, Use, Wanted};
 use crate::ui::seconds;
 use crate::workspace::Workspace;
 
@@ -44,9 +44,13 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let start = Instant::now();
     let here = Workspace::here()?;
     let host = arch::find(&here.settings.architecture)?;
-    let real = ["linux-source", qemu::machine(host)?.package];
-    let extra: &[&str] = if args.mini { &["python3-kconfiglib"] } else { &real };
-    machine::prepare(fx, host, extra, args.yes)?;
+    let extra: &[&str] = if args.mini { &["python3-kconfiglib"] } else { &["linux-source"] };
+    let same = arch::build()? == host;
+    let mut uses = if same { vec![Use::Native] } else { vec![Use::Cross, Use::Emulated] };
+    if !args.mini {
+        uses.push(Use::Boot);
+    }
+    machine::prepare(fx, &Wanted { uses: &uses, host, packages: extra }, args.yes)?;
     let series = machine::codename()?;
     here.settings.suite(&series)?;
 
@@ -72,7 +76,6 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let history = History::read(&repo, tip)?;
     fx.ui.note(&format!("  {dir} is a fork of {}", history.root.tag.name()));
 
-    let same = arch::build()? == host;
     let request =
         build::Args { cross: !same, native: same, flavour: Some(FLAVOUR.to_owned()), ..build::Args::default() };
     let out = build::build(fx, &workspace, &request)?;
@@ -82,7 +85,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         fx.ui.planned(&format!("cd {dir} && cargo xtask boot"));
     }
     fx.ui.note(&format!("\nDone in {}. What one does next:", seconds(start.elapsed())));
-    next(fx, &dir, &out);
+    next(fx, &here, &dir);
     Ok(())
 }
 
@@ -103,8 +106,11 @@ fn make_fork(fx: &Effects, here: &Workspace, local: &Local, dir: &Utf8Path, seri
     fork::fork_from(fx, here, &request)
 }
 
-fn next(fx: &Effects, dir: &Utf8Path, out: &Utf8Path) {
-    fx.ui.note(&format!("  ls {out}                      # the packages and how they were made"));
-    fx.ui.note(&format!("  cd {dir} && cargo xtask build --emulated --flavour {FLAVOUR}"));
-    fx.ui.note("  cargo xtask fork Ubuntu-5.4.0-200.220     # the lab's own kernel, from the vendor");
+/// Short lines: a path alone may fill a terminal's width.
+fn next(fx: &Effects, here: &Workspace, dir: &Utf8Path) {
+    fx.ui.note("The same packages, made like native ones:");
+    fx.ui.note(&format!("  cd {dir}"));
+    fx.ui.note(&format!("  cargo xtask build --emulated --flavour {FLAVOUR}"));
+    fx.ui.note("The lab's own kernel, from the vendor:");
+    fx.ui.note(&format!("  cargo xtask fork {}", here.settings.tag));
 }

@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 /// Your commits are put on the new release, the generated one is made anew, and the branch moves in one
 /// step; where it was is kept (`--undo`). A conflict stops in git's own state: mend the files, `git add`
 /// them, and `--continue`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["tag", "latest", "resume", "skip", "abort", "status", "undo"])))]
 pub struct Args {
     /// The vendor's tag, such as Ubuntu-5.4.0-202.222
@@ -88,6 +88,15 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         }
         None => start(&desk, &args),
     }
+}
+
+/// `rebase TAG --to-branch NAME`, for `follow`.
+///
+/// # Errors
+/// See the README, "When it breaks".
+pub fn to_branch(fx: &Effects, tag: &str, name: &str) -> Result<()> {
+    let (tag, to_branch) = (Some(tag.to_owned()), Some(name.to_owned()));
+    run(fx, Args { tag, to_branch, ..Args::default() })
 }
 
 fn start(desk: &Desk, args: &Args) -> Result<()> {

@@ -47,7 +47,7 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
         let hint = run
             .hint
             .clone()
-            .unwrap_or_else(|| format!("`cargo xtask quickstart` installs what is missing; here it is `{program}`"));
+            .unwrap_or_else(|| format!("`cargo xtask doctor --fix` installs what is missing; here it is `{program}`"));
         anyhow::Error::from(e).context(Failure::new(Kind::Machine, format!("cannot start `{program}`")).hint(hint))
     })?;
 

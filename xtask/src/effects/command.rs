@@ -64,6 +64,7 @@ pub struct Run<'a> {
     pub(super) silence: Option<Duration>,
     pub(super) kind: Kind,
     pub(super) hint: Option<String>,
+    shown: Option<String>,
 }
 
 impl From<xshell::Cmd<'_>> for Run<'_> {
@@ -80,6 +81,7 @@ impl From<xshell::Cmd<'_>> for Run<'_> {
             silence: None,
             kind: Kind::Machine,
             hint: None,
+            shown: None,
         }
     }
 }
@@ -96,6 +98,20 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(key, value);
+        self
+    }
+
+    /// The line that stands for it, where its standard input is a file of this repository.
+    #[must_use]
+    pub fn shown(mut self, line: impl Into<String>) -> Self {
+        self.shown = Some(line.into());
+        self
+    }
+
+    /// The directory that it runs in.
+    #[must_use]
+    pub fn at(mut self, dir: &Utf8Path) -> Self {
+        self.command.current_dir(dir);
         self
     }
 
@@ -197,6 +213,9 @@ impl<'a> Run<'a> {
 
     /// The line that does the same in a shell: directory, environment and quoting included.
     pub fn line(&self) -> String {
+        if let Some(line) = &self.shown {
+            return line.clone();
+        }
         let mut line = String::new();
         if let Some(Ok(text)) = self.stdin.as_deref().filter(|b| b.len() < 4096).map(std::str::from_utf8) {
             line.push_str(&format!("printf %s {} | ", quote(OsStr::new(text))));

@@ -107,7 +107,7 @@ impl<'a> Kconfig<'a> {
             "bwrap {sandbox...} make --silent --no-print-directory ARCH={kernel} CROSS_COMPILE={cross} {target}"
         );
         let hint = "Kconfig runs on this machine in bubblewrap and needs make, flex, bison and a compiler for the \
-                    architecture; `cargo xtask quickstart` installs them";
+                    architecture; `cargo xtask doctor --fix` installs them";
         self.fx.read(Run::from(make).or(Kind::Machine, hint))?;
         Ok(())
     }

@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
-use crate::effects::{free_bytes, Did, Effects, Run};
+use crate::effects::{Did, Effects, Run};
 use crate::formats::tag::Tag;
-use crate::ui::bytes;
+use crate::machine::disk::Room;
 
 /// A local vendor repository and the one tag in it.
 pub struct Local {
@@ -23,9 +23,6 @@ impl Local {
     }
 }
 
-/// The unpacked tree and twice its objects.
-const ROOM: u64 = 4_000_000_000;
-
 /// The real Linux source of the machine's own archive: package `linux-source`, which has to be installed.
 /// `None` in a dry run that would have made the repository.
 ///
@@ -38,11 +35,7 @@ pub fn linux_source(fx: &Effects) -> Result<Option<Local>> {
     if made.dir.is_dir() {
         return Ok(Some(made));
     }
-    let free = free_bytes(&made.dir)?;
-    if free < ROOM {
-        fail!(Machine, "unpacking {tar} takes {} and {} has {} free", bytes(ROOM), fx.cache(), bytes(free);
-            "KERNEL_FORK_CACHE puts it on another disk");
-    }
+    Room::Source.require(&made.dir, "KERNEL_FORK_CACHE puts it on another disk")?;
     let step = fx.ui.step(&format!("unpack {}", tar.file_name().unwrap_or_default()));
     let scratch = fx.scratch("source", None)?;
     let tree = scratch.join("tree");

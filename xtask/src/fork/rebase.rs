@@ -148,8 +148,8 @@ fn report(desk: &Desk, session: &Session, state: &Stopped, replayed: &Replayed, 
         format!("cargo xtask build {}", workspace.settings.architecture)
     };
     if did == Did::Done {
-        let undo = if state.to_branch.is_some() { "" } else { " `cargo xtask rebase --undo` takes it back." };
-        fx.ui.note(&format!("\n{name} is {}, {:.12}. Next: {next}.{undo}", made.version, made.tip));
+        let undo = if state.to_branch.is_some() { "" } else { "\n`cargo xtask rebase --undo` takes it back." };
+        fx.ui.note(&format!("\n{name} is {}, {:.12}.\nNext: {next}{undo}", made.version, made.tip));
     }
     Ok(())
 }

@@ -5,16 +5,19 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Mend, Need};
+use super::{Mend, Need, Use};
 use crate::arch::Arch;
+
+/// A cross build does without: it makes its own programs in two kinds then.
+const NEEDED_BY: &[Use] = &[Use::Emulated, Use::Boot];
 
 const DIR: &str = "/proc/sys/fs/binfmt_misc";
 
-pub(super) fn missing(host: &Arch) -> Option<Need> {
+pub(super) fn look(host: &Arch) -> Need {
     let entry = format!("qemu-{}", host.qemu);
     let state = fs::read_to_string(format!("{DIR}/{entry}")).ok();
     if state.as_deref().is_some_and(is_good) {
-        return None;
+        return Need::ok("emulation", NEEDED_BY, format!("{entry} is registered with the F flag"));
     }
     let mut mend = Vec::new();
     if !Path::new(DIR).join("register").exists() {
@@ -22,22 +25,20 @@ pub(super) fn missing(host: &Arch) -> Option<Need> {
     }
     if state.is_some() {
         // There, but switched off or without F: taken out, to be registered anew.
-        mend.push(Mend { words: vec!["tee".into(), format!("{DIR}/{entry}")], stdin: Some(b"-1".to_vec()) });
+        mend.push(Mend::new(&["tee", &format!("{DIR}/{entry}")]).stdin("-1"));
     }
     match registration(&entry) {
-        Some(line) => {
-            mend.push(Mend { words: vec!["tee".into(), format!("{DIR}/register")], stdin: Some(line.into_bytes()) })
-        }
+        Some(line) => mend.push(Mend::new(&["tee", &format!("{DIR}/register")]).stdin(line)),
         // Ubuntu 22.04 has it in the database of binfmt-support; neither is there before qemu is installed.
         None if Path::new("/usr/sbin/update-binfmts").exists() => {
-            mend.push(Mend::new(&["update-binfmts", "--enable", &entry]))
+            mend.push(Mend::new(&["update-binfmts", "--enable", &entry]));
         }
         None => {}
     }
-    Some(Need {
-        what: format!("{} programs cannot be run (binfmt_misc entry {entry} with the F flag)", host.debian),
-        mend,
-    })
+    let what = format!("{} programs cannot be run (binfmt_misc entry {entry} with the F flag)", host.debian);
+    Need::missing("emulation", NEEDED_BY, what)
+        .mend(mend)
+        .hint("inside a container the host's administrator has to register it")
 }
 
 /// The line that the qemu package ships for systemd-binfmt.

@@ -1,34 +1,156 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What this machine must have before kernels can be built on it: programs, emulation of the host
-//! architecture, id ranges for rootless chroots.
+//! What this machine must have before it can do its work: each need once, with what wants it, how it is
+//! seen and how it is mended. `doctor` shows all of them; `build`, `quickstart` and `ci` ask for theirs.
 //!
-//! Each item can be looked at and mended; mending is the only thing in the tool that needs root, and it is
-//! said and asked for first.
+//! Mending is the only thing in the tool that needs root, and it is said and asked for first.
 
 mod binfmt;
+pub mod disk;
+mod git;
+mod kvm;
 mod packages;
+mod qemu;
+pub mod reach;
 mod subid;
+pub mod tools;
+pub mod trust;
+mod userns;
 
 pub use subid::is_subordinate;
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
 use crate::arch::{self, Arch};
-use crate::effects::{Effects, Run};
+use crate::build::mode::Mode;
+use crate::effects::{Did, Effects, Run};
+use crate::error::{Failure, Kind};
 
-/// Something that is missing, and how to get it.
+/// What a machine may be wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Use {
+    /// Packages in a chroot of the same architecture
+    Native,
+    /// Packages by a cross compiler
+    Cross,
+    /// Packages in a chroot of another architecture
+    Emulated,
+    /// A virtual machine that boots the packages
+    Boot,
+    /// A package archive
+    Publish,
+    /// Installing packages on another machine
+    Deploy,
+    /// This repository's own checks
+    Checks,
+}
+
+impl Use {
+    /// All of them.
+    pub const ALL: &'static [Use] =
+        &[Use::Native, Use::Cross, Use::Emulated, Use::Boot, Use::Publish, Use::Deploy, Use::Checks];
+    const BUILDS: &'static [Use] = &[Use::Native, Use::Cross, Use::Emulated];
+    /// Those that run programs of another architecture.
+    const FOREIGN: &'static [Use] = &[Use::Cross, Use::Emulated];
+
+    /// A chroot of this architecture.
+    ///
+    /// # Errors
+    /// This machine's architecture is not known.
+    pub fn of_chroot(host: &Arch) -> Result<Self> {
+        Ok(if arch::build()? == host { Use::Native } else { Use::Emulated })
+    }
+
+    /// As the command line says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Use::Native => "native",
+            Use::Cross => "cross",
+            Use::Emulated => "emulated",
+            Use::Boot => "boot",
+            Use::Publish => "publish",
+            Use::Deploy => "deploy",
+            Use::Checks => "checks",
+        }
+    }
+}
+
+impl From<Mode> for Use {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Native => Use::Native,
+            Mode::Cross => Use::Cross,
+            Mode::Emulated => Use::Emulated,
+        }
+    }
+}
+
+/// How it stands with a need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Ok,
+    /// It works without, with a disadvantage that is said.
+    Advice,
+    Missing,
+}
+
+/// One need, looked at. Field names are part of the interface (`doctor --json`).
+#[derive(Debug, Clone, Serialize)]
 pub struct Need {
-    /// What is missing, and what it is for.
+    /// A stable name.
+    pub name: &'static str,
+    pub state: State,
+    /// What is there; or what is missing, and what that breaks.
     pub what: String,
+    /// More of it: the versions of packages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What wants it.
+    pub uses: Vec<Use>,
     /// The commands that mend it, each run as root.
     pub mend: Vec<Mend>,
+    /// What only the person can do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Need {
+    fn new(name: &'static str, uses: &[Use], state: State, what: impl Into<String>) -> Self {
+        Self { name, state, what: what.into(), uses: uses.to_vec(), detail: None, mend: Vec::new(), hint: None }
+    }
+
+    fn ok(name: &'static str, uses: &[Use], what: impl Into<String>) -> Self {
+        Self::new(name, uses, State::Ok, what)
+    }
+
+    fn missing(name: &'static str, uses: &[Use], what: impl Into<String>) -> Self {
+        Self::new(name, uses, State::Missing, what)
+    }
+
+    fn mend(mut self, mend: Vec<Mend>) -> Self {
+        self.mend = mend;
+        self
+    }
+
+    fn detail(mut self, detail: String) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
 }
 
 /// One command, as words, with what goes to its standard input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mend {
     pub words: Vec<String>,
-    pub stdin: Option<Vec<u8>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
 }
 
 impl Mend {
@@ -36,25 +158,64 @@ impl Mend {
         Self { words: words.iter().map(|w| (*w).to_owned()).collect(), stdin: None }
     }
 
+    fn stdin(mut self, text: impl Into<String>) -> Self {
+        self.stdin = Some(text.into());
+        self
+    }
+
     fn run<'a>(&self, fx: &Effects) -> Run<'a> {
-        let run = Run::from(fx.sh.cmd(&self.words[0]).args(&self.words[1..]).env("DEBIAN_FRONTEND", "noninteractive"));
-        let run = if let Some(bytes) = &self.stdin { run.stdin(bytes.clone()) } else { run };
+        let mut cmd = fx.sh.cmd(&self.words[0]).args(&self.words[1..]);
+        if self.words[0] == "apt-get" {
+            cmd = cmd.env("DEBIAN_FRONTEND", "noninteractive");
+        }
+        let run = Run::from(cmd);
+        let run = if let Some(text) = &self.stdin { run.stdin(text.clone()) } else { run };
         run.as_root()
+    }
+
+    /// The line that does it in a shell.
+    pub fn line(&self, fx: &Effects) -> String {
+        self.run(fx).line()
     }
 }
 
-/// What building for `host` lacks on this machine, with `extra` packages beside the usual ones; `run`: its programs
-/// have to run here.
+/// What this machine is wanted for, for packages of which architecture, with which packages of its own
+/// beside the usual ones.
+pub struct Wanted<'a> {
+    pub uses: &'a [Use],
+    pub host: &'static Arch,
+    pub packages: &'a [&'a str],
+}
+
+impl Wanted<'_> {
+    /// Is anything that wants this asked for?
+    fn has(&self, uses: &[Use]) -> bool {
+        self.uses.iter().any(|u| uses.contains(u))
+    }
+}
+
+/// Looks at every need of what is wanted that can be seen without a network.
 ///
 /// # Errors
-/// dpkg cannot be asked.
-fn needs(fx: &Effects, host: &'static Arch, extra: &[&str], run: bool) -> Result<Vec<Need>> {
-    let mut needs = Vec::new();
-    needs.extend(packages::missing(fx, host, extra)?);
-    if run && !runs(host)? {
-        needs.extend(binfmt::missing(host));
+/// A program that every Debian has cannot be asked.
+pub fn look(fx: &Effects, wanted: &Wanted) -> Result<Vec<Need>> {
+    let mut needs = packages::look(fx, wanted)?;
+    let host = wanted.host;
+    let foreign = arch::build()? != host;
+    if wanted.has(Use::BUILDS) {
+        needs.extend(git::look(fx)?);
+        needs.push(subid::look(fx)?);
+        needs.push(userns::look(fx)?);
+        needs.push(disk::look(fx)?);
     }
-    needs.extend(subid::missing(fx)?);
+    if foreign && wanted.has(&[Use::Cross, Use::Emulated, Use::Boot]) {
+        needs.push(binfmt::look(host));
+        needs.extend(qemu::look(fx, host)?);
+    }
+    if wanted.has(&[Use::Boot]) {
+        needs.push(kvm::look(host, foreign));
+    }
+    needs.retain(|n| n.uses.is_empty() || wanted.has(&n.uses));
     Ok(needs)
 }
 
@@ -73,69 +234,81 @@ pub fn codename() -> Result<String> {
 /// # Errors
 /// This machine's own is not known.
 pub fn runs(host: &'static Arch) -> Result<bool> {
-    Ok(arch::build()? == host || binfmt::missing(host).is_none())
+    Ok(arch::build()? == host || binfmt::look(host).state == State::Ok)
 }
 
-/// Fails where building for `host` lacks something on this machine, or one of the `extra` packages, before
-/// anything is begun.
+/// What is missing of what is wanted.
 ///
 /// # Errors
-/// It does ([`Kind::Machine`](crate::error::Kind::Machine)); each thing is named.
-pub fn require(fx: &Effects, host: &'static Arch, extra: &[&str]) -> Result<()> {
-    refuse(fx, host, needs(fx, host, extra, true)?)
+/// As [`look`].
+pub fn missing(fx: &Effects, wanted: &Wanted) -> Result<Vec<Need>> {
+    let mut needs = look(fx, wanted)?;
+    needs.retain(|n| n.state == State::Missing);
+    Ok(needs)
 }
 
-/// As [`require`], for a cross build: no program of `host` has to run.
+/// Fails where one of these uses, for packages of `host`, lacks something, before anything is begun.
 ///
 /// # Errors
-/// As there.
-pub fn require_to_cross(fx: &Effects, host: &'static Arch) -> Result<()> {
-    refuse(fx, host, needs(fx, host, &[], false)?)
-}
-
-fn refuse(fx: &Effects, host: &Arch, needs: Vec<Need>) -> Result<()> {
-    let lacking: Vec<String> = needs.into_iter().map(|n| n.what).collect();
-    if lacking.is_empty() || fx.dry() {
+/// It does ([`Kind::Machine`]); each thing is named.
+pub fn require(fx: &Effects, host: &'static Arch, uses: &[Use]) -> Result<()> {
+    let lacking = missing(fx, &Wanted { uses, host, packages: &[] })?;
+    if lacking.is_empty() {
         return Ok(());
     }
-    fail!(Machine, "this machine is not ready to build for {}: {}", host.debian, lacking.join("; ");
-        "`cargo xtask quickstart` shows the commands that mend it, and asks before it runs them");
+    let list = sentence(&lacking);
+    let text = format!("this machine is not ready for packages of {}: {list}", host.debian);
+    let hint = "`cargo xtask doctor --fix` shows the commands that mend it, and asks before it runs them";
+    fx.lacking(Failure::new(Kind::Machine, text).hint(hint))
 }
 
-/// Mends what [`needs`] finds, after showing it and asking (or with `yes`).
+/// Mends what is missing of what is wanted, after showing it and asking once (or with `yes`). In a dry run
+/// the commands are said.
 ///
 /// # Errors
 /// The person says no; a command fails; something is still missing afterwards.
-pub fn prepare(fx: &Effects, host: &'static Arch, extra: &[&str], yes: bool) -> Result<()> {
+pub fn prepare(fx: &Effects, wanted: &Wanted, yes: bool) -> Result<()> {
+    let mut agreed = yes;
     // Installing the packages can register the emulation, and only then is it known what is left.
     for _ in 0..3 {
-        let needs = needs(fx, host, extra, true)?;
-        if needs.is_empty() {
-            return Ok(());
+        let needs = missing(fx, wanted)?;
+        if needs.iter().all(|n| n.mend.is_empty()) {
+            break;
         }
         fx.ui.note("This machine lacks:");
-        let mut lines = Vec::new();
-        for need in &needs {
-            fx.ui.note(&format!("  {}", need.what));
-            lines.extend(need.mend.iter().map(|m| m.run(fx).line()));
-        }
+        needs.iter().for_each(|n| fx.ui.note(&format!("  {}", n.what)));
         fx.ui.note("These commands, run as root, mend it:");
-        lines.iter().for_each(|l| fx.ui.note(&format!("  {l}")));
-        if !yes && !fx.dry() && !fx.ui.ask("Run them now?") {
+        let mends = mends(&needs);
+        mends.iter().for_each(|m| fx.ui.note(&format!("  {}", m.line(fx))));
+        if !agreed && !fx.agreed("Run them now?") {
             fail!(Machine, "this machine is not ready"; "run the commands above, have your administrator run them, or give --yes");
         }
-        for mend in needs.iter().flat_map(|n| &n.mend) {
-            let step = fx.ui.step(&mend.words.join(" ").chars().take(60).collect::<String>());
-            fx.change("/", mend.run(fx).watch(|l| fx.ui.progress(l)))?;
+        agreed = true;
+        let mut did = Did::Done;
+        for mend in &mends {
+            let name: String = mend.words.join(" ").chars().take(60).collect();
+            let step = fx.ui.step(&name);
+            did = fx.change("/", mend.run(fx).watch(|l| fx.ui.progress(l)))?;
             step.done("");
         }
-        if fx.dry() {
+        if did == Did::Planned {
             return Ok(());
         }
     }
-    let left: Vec<String> = needs(fx, host, extra, true)?.into_iter().map(|n| n.what).collect();
+    let left = missing(fx, wanted)?;
     if left.is_empty() {
         return Ok(());
     }
-    fail!(Machine, "still missing after the commands have run: {}", left.join("; "));
+    let hint: Vec<&str> = left.iter().filter_map(|n| n.hint.as_deref()).collect();
+    let failure = Failure::new(Kind::Machine, format!("this machine still lacks: {}", sentence(&left)));
+    fx.lacking(if hint.is_empty() { failure } else { failure.hint(hint.join("; ")) })
+}
+
+/// The commands that mend all of these, each once.
+pub fn mends(needs: &[Need]) -> Vec<Mend> {
+    packages::together(needs.iter().flat_map(|n| n.mend.iter().cloned()))
+}
+
+fn sentence(needs: &[Need]) -> String {
+    needs.iter().map(|n| n.what.as_str()).collect::<Vec<_>>().join("; ")
 }

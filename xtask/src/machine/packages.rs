@@ -1,52 +1,145 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Host packages.
+//! Host packages, by what wants them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use xshell::cmd;
 
-use super::{Mend, Need};
-use crate::arch::{self, Arch};
+use super::{Mend, Need, Use, Wanted};
+use crate::arch;
+use crate::boot::qemu;
 use crate::effects::{Effects, Run};
 
-/// Packages, and what each is for. The names are the same from Debian 12 and Ubuntu 22.04 on.
-const ALWAYS: &[&str] = &[
-    "git",
-    "make",
-    "gcc",
-    "libc6-dev",
-    "flex",
-    "bison",      // Kconfig
-    "bubblewrap", // Kconfig's sandbox
-    "mmdebstrap",
-    "uidmap",
-    "arch-test", // chroots without root
-    "sbuild",
-    "dpkg-dev", // builds
-    "gnupg",    // archive keys
-    "xz-utils",
-    "python3",
+/// Packages, and what they are for. The names are the same from Debian 12 and Ubuntu 22.04 on.
+const GROUPS: &[(&str, &[Use], &[&str])] = &[
+    // Kconfig and its sandbox; chroots without root; builds; the archives' keys.
+    (
+        "packages",
+        Use::BUILDS,
+        &[
+            "git",
+            "make",
+            "gcc",
+            "libc6-dev",
+            "flex",
+            "bison",
+            "bubblewrap",
+            "mmdebstrap",
+            "uidmap",
+            "arch-test",
+            "sbuild",
+            "dpkg-dev",
+            "gnupg",
+            "xz-utils",
+            "python3",
+        ],
+    ),
+    ("packages-publish", &[Use::Publish], &["apt-utils", "dpkg-dev", "gnupg"]),
+    ("packages-deploy", &[Use::Deploy], &["openssh-client"]),
+    (
+        "packages-checks",
+        &[Use::Checks],
+        &[
+            "python3-kconfiglib",
+            "binutils-aarch64-linux-gnu",
+            "python3-venv",
+            "openssh-client",
+            "apt-utils",
+            "gnupg",
+            "man-db",
+        ],
+    ),
 ];
 
-pub(super) fn missing(fx: &Effects, host: &Arch, extra: &[&str]) -> Result<Option<Need>> {
-    let mut wanted: Vec<String> = ALWAYS.iter().chain(extra).map(|p| (*p).to_owned()).collect();
-    if arch::build()? != host {
-        wanted.push("qemu-user-static".to_owned());
-        // The cross compiler, for what Kconfig asks of it; its package name has the triplet with dashes.
-        wanted.push(format!("gcc-{}", host.triplet.replace('_', "-")));
+/// How packages are installed; what comes behind it are their names.
+const INSTALL: &[&str] = &["apt-get", "install", "--yes", "--no-install-recommends"];
+
+/// Commands without those that are there already; all packages are installed by the first that installs any.
+pub(super) fn together(commands: impl Iterator<Item = Mend>) -> Vec<Mend> {
+    let mut found: Vec<Mend> = Vec::new();
+    for mend in commands {
+        let names = |m: &Mend| m.words.iter().take(INSTALL.len()).eq(INSTALL.iter());
+        if found.contains(&mend) {
+            continue;
+        }
+        match found.iter_mut().find(|f| names(f) && names(&mend)) {
+            Some(first) => {
+                let new: Vec<String> =
+                    mend.words[INSTALL.len()..].iter().filter(|name| !first.words.contains(name)).cloned().collect();
+                first.words.extend(new);
+            }
+            None => found.push(mend),
+        }
     }
-    let format = "${Package} ${db:Status-Status}\\n";
+    found
+}
+
+pub(super) fn look(fx: &Effects, wanted: &Wanted) -> Result<Vec<Need>> {
+    let mut groups: Vec<(&'static str, Vec<Use>, Vec<String>)> = GROUPS
+        .iter()
+        .filter(|(_, uses, _)| wanted.has(uses))
+        .map(|(name, uses, packages)| (*name, uses.to_vec(), packages.iter().map(|p| (*p).to_owned()).collect()))
+        .collect();
+    if arch::build()? != wanted.host && wanted.has(Use::FOREIGN) {
+        // The cross compiler, for what Kconfig asks of it; its package name has the triplet with dashes.
+        let compiler = format!("gcc-{}", wanted.host.triplet.replace('_', "-"));
+        groups.push(("packages-foreign", Use::FOREIGN.to_vec(), vec!["qemu-user-static".to_owned(), compiler]));
+    }
+    if wanted.has(&[Use::Boot]) {
+        let qemu = qemu::machine(wanted.host)?.package.to_owned();
+        groups.push(("packages-boot", vec![Use::Boot], vec![qemu]));
+    }
+    if !wanted.packages.is_empty() {
+        let packages = wanted.packages.iter().map(|p| (*p).to_owned()).collect();
+        groups.push(("packages-here", wanted.uses.to_vec(), packages));
+    }
+    let all: Vec<&String> = groups.iter().flat_map(|(_, _, packages)| packages).collect();
+    let format = "${Package} ${db:Status-Status} ${Version}\\n";
     // Packages that dpkg has never heard of make it end with 1 and are simply not listed.
     let listed =
-        fx.read(Run::from(cmd!(fx.sh, "dpkg-query --show --showformat {format}").args(&wanted)).any_status())?.text();
-    let installed: BTreeSet<&str> = listed.lines().filter_map(|l| l.strip_suffix(" installed")).collect();
-    wanted.retain(|p| !installed.contains(p.as_str()));
-    if wanted.is_empty() {
-        return Ok(None);
+        fx.read(Run::from(cmd!(fx.sh, "dpkg-query --show --showformat {format}").args(all)).any_status())?.text();
+    let installed: BTreeMap<&str, &str> = listed
+        .lines()
+        .filter_map(|l| l.split_once(' ').and_then(|(name, rest)| Some((name, rest.strip_prefix("installed ")?))))
+        .collect();
+    Ok(groups.into_iter().map(|(name, uses, packages)| group(name, &uses, &packages, &installed)).collect())
+}
+
+fn group(name: &'static str, uses: &[Use], packages: &[String], installed: &BTreeMap<&str, &str>) -> Need {
+    let (there, lacking): (Vec<_>, Vec<_>) = packages.iter().partition(|p| installed.contains_key(p.as_str()));
+    if lacking.is_empty() {
+        let versions: Vec<String> = there.iter().map(|p| format!("{p} {}", installed[p.as_str()])).collect();
+        let what = if let [one] = there.as_slice() { (*one).clone() } else { format!("all {} of them", there.len()) };
+        return Need::ok(name, uses, what).detail(versions.join(", "));
     }
-    let mut install = Mend::new(&["apt-get", "install", "--yes", "--no-install-recommends"]);
-    install.words.extend(wanted.iter().cloned());
-    let mend = vec![Mend::new(&["apt-get", "update"]), install];
-    Ok(Some(Need { what: format!("packages {}", wanted.join(", ")), mend }))
+    let lacking: Vec<&str> = lacking.iter().map(|p| p.as_str()).collect();
+    let mut install = Mend::new(INSTALL);
+    install.words.extend(lacking.iter().map(|p| (*p).to_owned()));
+    Need::missing(name, uses, format!("packages {}", lacking.join(", ")))
+        .mend(vec![Mend::new(&["apt-get", "update"]), install])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_installed_together() {
+        let install = |names: &[&str]| Mend::new(&[INSTALL, names].concat());
+        let update = Mend::new(&["apt-get", "update"]);
+        let other = Mend::new(&["mount", "x"]);
+        let all = [update.clone(), install(&["a", "b"]), other.clone(), update.clone(), install(&["b", "c"])];
+        assert_eq!(together(all.into_iter()), [update, install(&["a", "b", "c"]), other]);
+    }
+
+    #[test]
+    fn the_builder_s_image_has_them_all() {
+        let image = include_str!("../../../ci/Containerfile");
+        let has = |name: &str| image.split_whitespace().any(|w| w == name);
+        let all =
+            GROUPS.iter().flat_map(|(_, _, names)| names.iter()).chain(&["qemu-user-static", "gcc-aarch64-linux-gnu"]);
+        let lacking: Vec<_> = all.filter(|n| !has(n)).collect();
+        assert!(lacking.is_empty(), "ci/Containerfile lacks {lacking:?}");
+    }
 }

@@ -6,28 +6,38 @@ use std::fs;
 use anyhow::Result;
 use xshell::cmd;
 
-use super::{Mend, Need};
+use super::{Mend, Need, Use};
 use crate::effects::Effects;
 
 const COUNT: u64 = 65_536;
 /// Where ranges begin by convention (`SUB_UID_MIN` in login.defs).
 const FIRST: u64 = 100_000;
 
-pub(super) fn missing(fx: &Effects) -> Result<Option<Need>> {
-    let user = fx.read(cmd!(fx.sh, "id --user --name"))?.text();
-    let id = fx.read(cmd!(fx.sh, "id --user"))?.text();
+pub(super) fn look(fx: &Effects) -> Result<Need> {
+    let ask =
+        |what: &str, name: Option<&str>| Ok::<_, anyhow::Error>(fx.read(cmd!(fx.sh, "id {what} {name...}"))?.text());
+    let user = ask("--user", Some("--name"))?;
+    let (id, group) = (ask("--user", None)?, ask("--group", Some("--name"))?);
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let (uids, gids) = (read("/etc/subuid"), read("/etc/subgid"));
     let mut mend = Vec::new();
+    let mut start = free_start(&[&uids, &gids]);
     for (table, option) in [(&uids, "--add-subuids"), (&gids, "--add-subgids")] {
-        if !has_range(table, &user, &id) {
-            let start = free_start(&[&uids, &gids]);
-            let range = format!("{start}-{}", start + COUNT - 1);
-            mend.push(Mend::new(&["usermod", option, &range, &user]));
+        match range(table, &user, &id) {
+            Some(own) => start = own,
+            None => mend.push(Mend::new(&["usermod", option, &format!("{start}-{}", start + COUNT - 1), &user])),
         }
     }
-    Ok((!mend.is_empty())
-        .then(|| Need { what: format!("{user} has no range of {COUNT} subordinate ids for rootless chroots"), mend }))
+    // The mmdebstrap of Ubuntu 22.04 looks for the group's name where the user's is meant.
+    if group != user && range(&gids, &group, &group).is_none() {
+        let line = format!("{group}:{start}:{COUNT}\n");
+        mend.push(Mend::new(&["tee", "--append", "/etc/subgid"]).stdin(line));
+    }
+    if mend.is_empty() {
+        return Ok(Need::ok("ids", Use::BUILDS, format!("{user} has a range of {COUNT} subordinate ids")));
+    }
+    let what = format!("{user} has no range of {COUNT} subordinate ids for rootless chroots");
+    Ok(Need::missing("ids", Use::BUILDS, what).mend(mend))
 }
 
 /// Is `uid` in a range of subordinate ids of this user's?
@@ -45,8 +55,11 @@ pub fn is_subordinate(fx: &Effects, uid: u32) -> Result<bool> {
     Ok(found)
 }
 
-fn has_range(table: &str, user: &str, id: &str) -> bool {
-    ranges(table).any(|(owner, _, count)| (owner == user || owner == id) && count >= COUNT)
+/// Where the range of an owner begins that is large enough.
+fn range(table: &str, user: &str, id: &str) -> Option<u64> {
+    ranges(table)
+        .find(|(owner, _, count)| (*owner == user || *owner == id) && *count >= COUNT)
+        .map(|(_, start, _)| start)
 }
 
 /// The first start that no range in any of the tables reaches.
@@ -74,9 +87,9 @@ mod tests {
     #[test]
     fn a_range_is_found_by_name_or_id_and_must_be_large_enough() {
         let table = "alice:100000:65536\n1001:165536:65536\nbob:231072:10\n";
-        assert!(has_range(table, "alice", "1000"));
-        assert!(has_range(table, "carol", "1001"));
-        assert!(!has_range(table, "bob", "1002"));
+        assert_eq!(range(table, "alice", "1000"), Some(100_000));
+        assert_eq!(range(table, "carol", "1001"), Some(165_536));
+        assert_eq!(range(table, "bob", "1002"), None);
         assert_eq!(free_start(&[table, ""]), 231_082);
         assert_eq!(free_start(&["", "garbage"]), 100_000);
     }

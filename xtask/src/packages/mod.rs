@@ -4,9 +4,12 @@
 //! `commands` calls in here. Packages are read as streams and never unpacked to disk.
 
 pub mod audit;
+pub mod built;
 pub mod compare;
 pub mod content;
 pub mod finding;
+pub mod pool;
 pub mod release;
 pub mod set;
+pub mod signing;
 pub mod solve;

@@ -4,29 +4,9 @@
 
 use crate::lab::Lab;
 
-const REL: &str = "6.1.42-1-slim";
-
-/// A set without modules in the directory `name`; its image holds `kernel`.
+/// A set in the directory `name`; its image holds `kernel`.
 fn set(lab: &Lab, name: &str, kernel: &str) -> String {
-    let config = lab.text("kernel/kernel/configs/slim.config");
-    let packages = [
-        (format!("linux-image-unsigned-{REL}"), format!("boot/vmlinuz-{REL}"), kernel),
-        (format!("linux-modules-{REL}"), format!("boot/config-{REL}"), &config),
-        (format!("linux-headers-{REL}"), format!("usr/src/linux-headers-{REL}/.config"), &config),
-        ("linux-headers-6.1.42-1".to_owned(), "usr/src/linux-headers-6.1.42-1/Makefile".to_owned(), "all:\n"),
-        (format!("linux-buildinfo-{REL}"), format!("usr/lib/linux/{REL}/config"), &config),
-    ];
-    std::fs::create_dir_all(lab.path(name)).unwrap();
-    for (package, path, content) in packages {
-        let stage = format!("stage-{name}/{package}");
-        let fields =
-            "Source: linux\nVersion: 6.1.42-1.1+lab\nArchitecture: arm64\nMaintainer: a <a@b>\nDescription: x\n";
-        lab.write(&format!("{stage}/DEBIAN/control"), &format!("Package: {package}\n{fields}"));
-        lab.write(&format!("{stage}/{path}"), content);
-        lab.run("chmod", &["-R", "u=rwX,go=rX", &stage]).ok();
-        lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, name]).ok();
-    }
-    lab.path(name).display().to_string()
+    lab.package_set(name, "arm64", "6.1.42-1.1+lab", kernel)
 }
 
 #[test]

@@ -9,6 +9,7 @@ fn nothing_changes() {
     let url = lab.vendor();
     let suite = codename();
     let packages = crate::boot::saying(&lab, "packages", "x");
+    let set = lab.package_set("set", "arm64", "6.1.42-1.1+lab", "a kernel");
     let fresh: &[&[&str]] = &[
         &["boot", &packages, "--suite", &suite],
         &["isolate", "--cpus", "1", "--present", "0-3"],
@@ -23,6 +24,11 @@ fn nothing_changes() {
         &["quickstart", "--mini", "--yes"],
         &["ci", "--yes"],
         &["flavour", "list"],
+        &[],
+        &["completions", "bash"],
+        &["man", "pages"],
+        &["publish", &set],
+        &["publish", &set, "--to", "../elsewhere"],
     ];
     unchanged(&lab, fresh);
 

@@ -138,6 +138,12 @@ impl Lab {
         Outcome::of(command.args(args).output().expect("xtask starts"))
     }
 
+    /// A file that can be run.
+    pub fn script(&self, name: &str, text: &str) {
+        self.write(name, text);
+        fs::set_permissions(self.path(name), PermissionsExt::from_mode(0o755)).expect("a script");
+    }
+
     /// Starts the program with everything it says in the file `log`.
     pub fn spawn(&self, args: &[&str], log: &Path) -> Child {
         let log = fs::File::create(log).expect("a log");
@@ -201,6 +207,47 @@ impl Lab {
         let differs = |path: &&PathBuf| before.get(*path) != after.get(*path);
         let changed: Vec<_> = before.keys().chain(after.keys()).filter(differs).collect();
         assert!(changed.is_empty(), "left behind, changed or gone: {changed:?}");
+    }
+
+    /// A set of the slim flavour without modules in the directory `name`, with the record of a finished
+    /// build; its image holds `kernel`. Packages of a few files, made by dpkg-deb.
+    pub fn package_set(&self, name: &str, arch: &str, version: &str, kernel: &str) -> String {
+        let (abi, _) = version.rsplit_once('.').expect("a version of ours");
+        let release = format!("{abi}-slim");
+        let config = self.text("kernel/kernel/configs/slim.config");
+        let (image, modules) = (format!("linux-image-unsigned-{release}"), format!("linux-modules-{release}"));
+        let packages = [
+            (image.clone(), format!("boot/vmlinuz-{release}"), kernel),
+            (modules.clone(), format!("boot/config-{release}"), &config),
+            (format!("linux-headers-{release}"), format!("usr/src/linux-headers-{release}/.config"), &config),
+            (format!("linux-headers-{abi}"), format!("usr/src/linux-headers-{abi}/Makefile"), "all:\n"),
+            (format!("linux-buildinfo-{release}"), format!("usr/lib/linux/{release}/config"), &config),
+        ];
+        fs::create_dir_all(self.path(name)).expect("a directory");
+        for (package, path, content) in packages {
+            let stage = format!("stage-{}/{package}", name.replace('/', "-"));
+            let fields = format!(
+                "Source: linux\nVersion: {version}\nArchitecture: {arch}\nMaintainer: a <a@b>\nDescription: x\n"
+            );
+            self.write(&format!("{stage}/DEBIAN/control"), &format!("Package: {package}\n{fields}"));
+            if package == image {
+                self.edit(&format!("{stage}/DEBIAN/control"), "Source:", &format!("Depends: {modules}\nSource:"));
+                // As the real one: whoever wants to know of a new kernel stands in that directory.
+                let hooks = "#!/bin/sh\nset -e\n[ ! -d /etc/kernel/postinst.d ] || \
+                             run-parts --verbose --exit-on-error --arg=RELEASE /etc/kernel/postinst.d\n";
+                self.script(&format!("{stage}/DEBIAN/postinst"), &hooks.replace("RELEASE", &release));
+            }
+            self.write(&format!("{stage}/{path}"), content);
+            self.run("chmod", &["-R", "u=rwX,go=rX", &stage]).ok();
+            self.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, name]).ok();
+        }
+        let record = serde_json::json!({
+            "inputs": "", "tag": TAG, "commit": "0".repeat(40), "version": version, "flavour": "slim",
+            "architecture": arch, "mode": "cross", "suite": codename(), "chroot": "", "tools": {}, "variables": [],
+            "substituted": {}, "from_compiler": {}, "files": {}, "seconds": 1, "reproduce": "",
+        });
+        self.write(&format!("{name}/metadata.json"), &record.to_string());
+        self.path(name).display().to_string()
     }
 
     /// Every file and ref of the lab with its content, to see whether anything changed.

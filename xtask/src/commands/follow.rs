@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask follow`: what the lab's scheduled job does about a new release of the vendor's.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use git2::Repository;
+
+use super::{build, rebase};
+use crate::build::metadata;
+use crate::effects::{repository, Effects, Run};
+use crate::error::Kind;
+use crate::flavour::existing;
+use crate::fork::history::History;
+use crate::fork::snapshot;
+use crate::ui::bytes;
+use crate::workspace::Workspace;
+
+/// The variable with the token that pushes, if the address needs one.
+const TOKEN: &str = "FOLLOW_TOKEN";
+/// What a merge request's description is cut to.
+const LARGEST: usize = 20_000;
+
+/// Try a new release of the vendor's, and ask for it to be merged
+///
+/// Where there is one: rebases to a branch, builds each flavour, audits, and writes a report with the
+/// range-diff and the symbols that are new. With --push the branch goes there, with a merge request.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask follow                                  # here, to see what it would come to
+  cargo xtask follow --push origin                    # GitLab opens a merge request
+  FOLLOW_TOKEN=… cargo xtask follow --push https://gitlab.lab.example/kernel.git")]
+pub struct Args {
+    /// Push the new branch there, a remote or an address
+    #[arg(long, value_name = "REMOTE")]
+    pub push: Option<String>,
+    /// The branch to follow with, which CI has not checked out by name [default: the one checked out]
+    #[arg(long)]
+    pub branch: Option<String>,
+    /// Where the report and the packages go [default: beside the repository]
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<Utf8PathBuf>,
+    /// Build this flavour; can be given more than once [default: the first that is built on one of the vendor's]
+    #[arg(long)]
+    pub flavour: Vec<String>,
+    /// Build in this suite's chroot [default: the settings' `series`]
+    #[arg(long)]
+    pub suite: Option<String>,
+    /// Build with a cross compiler
+    #[arg(long)]
+    pub cross: bool,
+}
+
+/// # Errors
+/// See the README, "When it breaks".
+pub fn run(fx: &Effects, args: Args) -> Result<()> {
+    let workspace = Workspace::here()?;
+    let root = workspace.root.clone();
+    let repo = repository(&root)?;
+    if let Some(branch) = &args.branch {
+        if repo.head_detached()? {
+            fx.change(&root, fx.git(&root).args(["switch", "--quiet", "--force-create", branch, "HEAD"]))?;
+        }
+    }
+    let before = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
+    let Some((tag, _)) =
+        snapshot::releases(fx, &workspace.settings.url, &before.root.tag)?.pop().filter(|(t, _)| *t > before.root.tag)
+    else {
+        fx.ui.note(&format!("{} is the newest.", before.root.tag.name()));
+        return Ok(());
+    };
+    let name = format!("release/{}", tag.name());
+    if let Some(remote) = &args.push {
+        let there = remote_run(fx, &root, &["ls-remote", "--exit-code", remote, &format!("refs/heads/{name}")]);
+        if fx.read(there.any_status())?.status.success() {
+            fx.ui.note(&format!("{name} is there already, for somebody to look at."));
+            return Ok(());
+        }
+    }
+    rebase::to_branch(fx, tag.name(), &name)?;
+    let Ok(tip) = repo.find_reference(&format!("refs/heads/{name}")).and_then(|r| r.peel_to_commit()) else {
+        fx.ui.planned(&format!("git switch {name} && cargo xtask build"));
+        return Ok(());
+    };
+    fx.change(&root, fx.git(&root).args(["switch", "--quiet", &name]))?;
+    let after = History::read(&repo, tip.id())?;
+
+    let out = match &args.report {
+        Some(dir) => Utf8PathBuf::try_from(std::path::absolute(dir)?)?,
+        None => workspace.sibling("follow")?,
+    };
+    let new = Workspace::find(&root)?;
+    let mut report = format!("{} follows {}.\n", tag.name(), before.root.tag.name());
+    write!(report, "{}{}", patches(fx, &root, &before, &after)?, symbols(&repo, &new, &before, &after)?)?;
+    for flavour in flavours(&new, &args)? {
+        report.push_str(&packages(fx, &new, &args, &flavour, &out)?);
+    }
+    fx.create_dir(&out)?;
+    fx.write(out.join("report.md"), &report)?;
+    fx.ui.note(&format!("{out}/report.md says what is new."));
+    match &args.push {
+        Some(remote) => push(fx, &root, remote, &name, &before, &args, &report),
+        None => Ok(()),
+    }
+}
+
+fn flavours(workspace: &Workspace, args: &Args) -> Result<Vec<String>> {
+    Ok(if args.flavour.is_empty() { vec![workspace.first_flavour()?.to_owned()] } else { args.flavour.clone() })
+}
+
+/// What became of the lab's commits; the first of them is this repository's files and no patch.
+fn patches(fx: &Effects, root: &Utf8Path, before: &History, after: &History) -> Result<String> {
+    let range = |h: &History| match h.lab.as_slice() {
+        [first, .., last] => Some(format!("{first}..{last}")),
+        _ => None,
+    };
+    let (Some(old), Some(new)) = (range(before), range(after)) else {
+        return Ok("\n## Patches\n\nThe lab has none.\n".to_owned());
+    };
+    let diff = fx.read(Run::from(fx.git(root).args(["range-diff", "--no-color", &old, &new])).any_status())?.text();
+    Ok(format!("\n## Patches\n\n```\n{}\n```\n", cut(&diff)))
+}
+
+/// Configuration symbols that a flavour did not have before.
+fn symbols(repo: &Repository, workspace: &Workspace, before: &History, after: &History) -> Result<String> {
+    let mut text = String::from("\n## New symbols\n");
+    let tree = |tip| repo.find_commit(tip).map(|c| c.tree_id());
+    let arch = &workspace.settings.architecture;
+    for flavour in workspace.settings.flavours.keys() {
+        let old = existing::config(repo, tree(before.tip)?, arch, flavour)?;
+        let new = existing::config(repo, tree(after.tip)?, arch, flavour)?;
+        let lines: Vec<String> = new
+            .iter()
+            .filter(|(symbol, _)| old.get(symbol).is_none())
+            .map(|(symbol, value)| format!("CONFIG_{symbol}={}", value.as_str()))
+            .collect();
+        let count = lines.len();
+        let all = if count == 0 { String::new() } else { format!("\n```\n{}\n```\n", cut(&lines.join("\n"))) };
+        write!(text, "\n{flavour}: {count}\n{all}")?;
+    }
+    Ok(text)
+}
+
+/// Builds a flavour, which ends with the audit; what came of it.
+fn packages(fx: &Effects, workspace: &Workspace, args: &Args, flavour: &str, out: &Utf8Path) -> Result<String> {
+    let dir = out.join(flavour);
+    let request = build::Args {
+        flavour: Some(flavour.to_owned()),
+        cross: args.cross,
+        suite: args.suite.clone(),
+        out: Some(dir),
+        ..build::Args::default()
+    };
+    let dir = build::build(fx, workspace, &request)?;
+    let mut text = format!("\n## Packages: {flavour}\n\n");
+    if let Some(of) = metadata::read(&dir) {
+        writeln!(
+            text,
+            "{} {} in {} s; the audit found nothing wrong. `{}`\n",
+            of.version, of.mode, of.seconds, of.reproduce
+        )?;
+        for (file, size) in of.files.iter().filter(|(name, _)| name.ends_with(".deb")) {
+            writeln!(text, "- {file} ({})", bytes(*size))?;
+        }
+    }
+    Ok(text)
+}
+
+/// Pushes the branch; GitLab makes a merge request of the options.
+fn push(
+    fx: &Effects,
+    root: &Utf8Path,
+    remote: &str,
+    name: &str,
+    before: &History,
+    args: &Args,
+    report: &str,
+) -> Result<()> {
+    let repo = repository(root)?;
+    let own =
+        repo.branches(Some(git2::BranchType::Local))?.flatten().find(|(b, _)| b.get().target() == Some(before.tip));
+    let target = match (&args.branch, own) {
+        (Some(branch), _) => branch.clone(),
+        (None, Some((branch, _))) => branch.name()?.context("a branch has a name")?.to_owned(),
+        (None, None) => fail!(Repository, "the branch that was followed is gone"; "--branch names it"),
+    };
+    // An option is one line; GitLab makes `\n` a new one.
+    let description = format!("merge_request.description={}", cut(report).replace('\n', "\\n"));
+    let title = format!("merge_request.title={name}");
+    let target = format!("merge_request.target={target}");
+    let refs = format!("refs/heads/{name}:refs/heads/{name}");
+    let words = ["push", "-o", "merge_request.create", "-o", &target, "-o", &title, "-o", &description, remote, &refs];
+    let hint = format!("${TOKEN} has to hold a token that may push branches, where the address asks for one");
+    fx.change(root, remote_run(fx, root, &words).or(Kind::Network, hint))?;
+    fx.ui.note(&format!("{name} is pushed."));
+    Ok(())
+}
+
+/// git for a remote whose password is the token. The helper is constant, and the token stays in the environment.
+fn remote_run<'a>(fx: &'a Effects, root: &Utf8Path, words: &[&str]) -> Run<'a> {
+    let git = fx.git(root).env("GIT_TERMINAL_PROMPT", "0");
+    let helper = format!("credential.helper=!f() {{ echo username=follow; echo \"password=${TOKEN}\"; }}; f");
+    let has = std::env::var_os(TOKEN).is_some();
+    Run::from(if has { git.args(["-c", &helper]) } else { git }.args(words))
+}
+
+/// As much of a text as a merge request takes, whole lines.
+fn cut(text: &str) -> String {
+    if text.len() <= LARGEST {
+        return text.to_owned();
+    }
+    let end = text.char_indices().take_while(|(i, _)| *i < LARGEST).last().map_or(0, |(i, _)| i);
+    let whole = text[..end].rsplit_once('\n').map_or(&text[..end], |(lines, _)| lines);
+    format!("{whole}\n… and more: see report.md")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_report_is_cut_at_a_line() {
+        assert_eq!(cut("short"), "short");
+        let long = "ä line\n".repeat(LARGEST);
+        let kept = cut(&long);
+        assert!(
+            kept.len() < LARGEST + 50 && kept.ends_with("ä line\n… and more: see report.md"),
+            "{}",
+            &kept[kept.len() - 50..]
+        );
+    }
+}

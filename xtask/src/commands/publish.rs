@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask publish [SET…]`: audited package sets become a signed apt repository.
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::audit;
+use crate::build::metadata::{self, Metadata};
+use crate::effects::{Did, Effects};
+use crate::packages::built;
+use crate::packages::pool::{Place, Pool};
+use crate::packages::set::Set;
+use crate::packages::signing::Key;
+use crate::workspace::Workspace;
+
+/// The public key and the client's source, in the repository's top.
+const KEY: &str = "kernel-fork.gpg";
+const SOURCE: &str = "kernel-fork.sources";
+
+/// Put package sets into a signed apt repository
+///
+/// Only sets that pass the audit. Older versions stay beside new ones, and `linux-image-FLAVOUR` always
+/// depends on the newest: `apt upgrade` moves machines on. The repository is a directory for any web server.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask publish                          # the set built last, to ../NAME-apt
+  cargo xtask publish --to /srv/apt --url http://apt.lab.example --key 0123ABCD
+  cargo xtask publish ../NAME-packages/*/slim-arm64-emulated --keep 5")]
+pub struct Args {
+    /// Directories of packages, as `build` makes them [default: the set built last]
+    #[arg(value_name = "SET")]
+    pub sets: Vec<Utf8PathBuf>,
+    /// The repository [default: beside this one, `…-apt`]
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<Utf8PathBuf>,
+    /// The address that machines will see it at [default: its path]
+    #[arg(long)]
+    pub url: Option<String>,
+    /// Sign with this key of your gpg, or of a file [default: a throw-away key, beside the repository]
+    #[arg(long, value_name = "FINGERPRINT|FILE", env = "KERNEL_FORK_KEY")]
+    pub key: Option<String>,
+    /// How many versions of each flavour stay
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub keep: u16,
+}
+
+/// # Errors
+/// See the README, "When it breaks".
+pub fn run(fx: &Effects, args: Args) -> Result<()> {
+    let workspace = Workspace::here()?;
+    let dirs = if args.sets.is_empty() { vec![built::newest(&workspace)?] } else { args.sets.clone() };
+    let mut sets = Vec::new();
+    for dir in dirs {
+        sets.push((record(&dir)?, audit::passes(fx, &workspace, &dir)?, dir));
+    }
+    let to = match &args.to {
+        Some(to) => whole(to)?,
+        None => workspace.sibling("apt")?,
+    };
+    let url = args.url.clone().unwrap_or_else(|| format!("file:{to}"));
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        fail!(Input, "`{url}` is no address");
+    }
+    foreign(&to)?;
+
+    let maintainer = &workspace.settings.maintainer;
+    let key = match &args.key {
+        Some(file) if Utf8Path::new(file).is_file() => Key::of_file(fx, Utf8Path::new(file))?,
+        Some(id) => Key::own(fx, id)?,
+        None => {
+            Key::throw_away(fx, &Utf8PathBuf::from(format!("{to}-key")), &format!("apt repository of {maintainer}"))?
+        }
+    };
+    let done = publish(fx, &args, &to, &url, maintainer, &sets, &key);
+    key.close(fx);
+    done
+}
+
+fn publish(
+    fx: &Effects,
+    args: &Args,
+    to: &Utf8Path,
+    url: &str,
+    maintainer: &str,
+    sets: &[(Metadata, Set, Utf8PathBuf)],
+    key: &Key,
+) -> Result<()> {
+    let parent = to.parent().context("a repository has a directory above it")?;
+    fx.create_dir(parent)?;
+    let step = fx.ui.step("make the repository");
+    let fresh = fx.scratch("apt", Some(parent).filter(|p| p.is_dir()))?;
+    let pool = Pool { fx, root: fresh.path().to_owned() };
+    pool.take_over(to)?;
+    for (of, set, dir) in sets {
+        let place =
+            Place { suite: &of.suite, flavour: &of.flavour, architecture: &of.architecture, version: &of.version };
+        fx.ui.progress(&format!("{} {}", of.flavour, of.version));
+        if !pool.add(dir, &place)? {
+            fx.ui.note(&format!("     {} {} was published before", of.flavour, of.version));
+        }
+        pool.meta_package(&place, set, maintainer)?;
+    }
+    let gone = pool.prune(usize::from(args.keep))?;
+    let releases = pool.index(&name_of(maintainer))?;
+    for dir in &releases {
+        key.sign(fx, dir)?;
+    }
+    key.export(fx, &fresh.join(KEY))?;
+    let suites: Vec<&str> = releases.iter().filter_map(|d| d.file_name()).collect();
+    let keyring = format!("/usr/share/keyrings/{KEY}");
+    let source =
+        format!("Types: deb\nURIs: {url}\nSuites: {}\nComponents: main\nSigned-By: {keyring}\n", suites.join(" "));
+    fx.write(fresh.join(SOURCE), &source)?;
+    step.done(&format!("{} of {}", plural(sets.len()), suites.join(", ")));
+    gone.iter().for_each(|g| fx.ui.note(&format!("     no longer there: {g}")));
+    if fx.replace_dir(fresh.path(), to)? == Did::Planned {
+        return Ok(());
+    }
+    fx.ui.note(&format!("{to} is signed by {}. On each machine, as root:", key.id));
+    fx.ui.data(&format!("cp {to}/{KEY} /usr/share/keyrings/"));
+    fx.ui.data(&format!("cp {to}/{SOURCE} /etc/apt/sources.list.d/"));
+    let flavour = sets.first().map_or("FLAVOUR", |(of, _, _)| of.flavour.as_str());
+    fx.ui.data(&format!("apt-get update && apt-get install linux-image-{flavour}"));
+    Ok(())
+}
+
+fn record(dir: &Utf8Path) -> Result<Metadata> {
+    match metadata::read(dir) {
+        Some(of) => Ok(of),
+        None => {
+            fail!(Input, "{dir} is no set that `build` has finished: its metadata.json is missing, or a file that it names";
+            "cargo xtask build")
+        }
+    }
+}
+
+/// The path as other machines' lines have it: without `..`.
+fn whole(to: &Utf8Path) -> Result<Utf8PathBuf> {
+    let to = Utf8PathBuf::try_from(std::path::absolute(to)?)?;
+    let Some((parent, name)) = to.parent().zip(to.file_name()) else {
+        fail!(Input, "{to} is no name for a directory"; "--to names another");
+    };
+    Ok(parent.canonicalize_utf8().map_or_else(|_| to.clone(), |p| p.join(name)))
+}
+
+/// A directory that is something else is not replaced.
+fn foreign(to: &Utf8Path) -> Result<()> {
+    let empty = to.read_dir_utf8().map_or(true, |mut d| d.next().is_none());
+    if !empty && !to.join(SOURCE).is_file() {
+        fail!(Input, "{to} is there, and is no repository of this command's"; "--to names another directory");
+    }
+    Ok(())
+}
+
+fn name_of(maintainer: &str) -> String {
+    maintainer.split(" <").next().unwrap_or(maintainer).to_owned()
+}
+
+fn plural(n: usize) -> String {
+    if n == 1 {
+        "1 set".to_owned()
+    } else {
+        format!("{n} sets")
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask` alone: where one stands, and the likely next command. Reads, asks no network, changes nothing.
+
+use std::time::SystemTime;
+
+use anyhow::Result;
+use git2::Repository;
+
+use crate::build::chroot;
+use crate::build::metadata::{self, Metadata};
+use crate::effects::{repository, Effects};
+use crate::flavour::packaging::{self, Packaging};
+use crate::fork::history::History;
+use crate::fork::stopped::Stopped;
+use crate::formats::changelog;
+use crate::packages::built;
+use crate::ui::{ago, bytes};
+use crate::workspace::Workspace;
+
+/// # Errors
+/// The repository or its settings cannot be read.
+pub fn run(fx: &Effects) -> Result<()> {
+    let workspace = Workspace::here()?;
+    let repo = repository(&workspace.root)?;
+    let say = |name: &str, text: &str| fx.ui.entry("", name, text);
+    say("repository", workspace.root.as_str());
+    if let Some(stopped) = Stopped::read(&repo)? {
+        say("rebase", &format!("stopped: {} is in conflict", stopped.conflicts.join(", ")));
+        next(fx, "cargo xtask rebase --continue", "after the files are mended and added; or --skip, --abort");
+        return Ok(());
+    }
+    let Some(history) = head(&repo).and_then(|tip| History::read(&repo, tip).ok()) else {
+        say("branch", &format!("{}: no fork yet", branch(&repo)));
+        next(
+            fx,
+            &format!("cargo xtask fork {}", workspace.settings.tag),
+            "or quickstart, for packages of a smaller kernel",
+        );
+        return Ok(());
+    };
+    say("branch", &branch(&repo));
+    say("vendor", &format!("{} (R {:.12})", history.root.tag.name(), history.root.id));
+    say("lab", &commits(history.lab.len()));
+    let built = sets(&workspace);
+    let generated = generated(&repo, &history)?;
+    say("generated", generated.as_deref().unwrap_or("not yet"));
+    let chroots = chroot::all(fx)?;
+    let room: u64 = chroots.iter().filter_map(|c| std::fs::metadata(&c.tar).ok()).map(|m| m.len()).sum();
+    say("chroots", &format!("{}, {}", chroots.len(), bytes(room)));
+    match built.first() {
+        None => say("packages", "none yet"),
+        Some((dir, when, of)) => {
+            say(
+                "packages",
+                &format!("{} of {:.12}, {} ago", of.version, of.commit, ago(when.elapsed().unwrap_or_default())),
+            );
+            say("", dir.as_str());
+        }
+    }
+    let last = built.first().map(|(_, _, of)| of);
+    match last {
+        _ if generated.is_none() || newer(&history) => {
+            next(fx, "cargo xtask flavour regen", "the lab's commits are newer than what was generated");
+        }
+        Some(of) if of.commit == history.tip.to_string() => {
+            next(fx, "cargo xtask publish", "the packages are of this very commit; or `tags`, to see what is newer");
+        }
+        Some(_) => next(fx, "cargo xtask build", "this commit has not been built"),
+        None => next(fx, "cargo xtask build", "for packages"),
+    }
+    Ok(())
+}
+
+fn next(fx: &Effects, command: &str, why: &str) {
+    fx.ui.data("");
+    fx.ui.entry("", "next", command);
+    fx.ui.entry("", "", why);
+    fx.ui.note("\n`cargo xtask help` lists all commands.");
+}
+
+fn head(repo: &Repository) -> Option<git2::Oid> {
+    repo.head().ok()?.target()
+}
+
+fn branch(repo: &Repository) -> String {
+    let name = repo.head().ok().and_then(|h| h.shorthand().ok().map(str::to_owned));
+    name.unwrap_or_else(|| "no commit yet".to_owned())
+}
+
+fn commits(n: usize) -> String {
+    format!("{n} commit{}", if n == 1 { "" } else { "s" })
+}
+
+/// The version that was generated.
+fn generated(repo: &Repository, history: &History) -> Result<Option<String>> {
+    let Some(last) = history.generated.last() else { return Ok(None) };
+    let tree = repo.find_commit(*last)?.tree_id();
+    let packaging = Packaging::of(repo, tree)?;
+    let text = packaging::required(repo, tree, &format!("{}/changelog", packaging.dir()))?;
+    Ok(Some(changelog::top(&text)?.header.version.as_str().to_owned()))
+}
+
+/// Is there a lab commit on top of the generated one?
+fn newer(history: &History) -> bool {
+    history.generated.last() != Some(&history.tip)
+}
+
+type Built = (camino::Utf8PathBuf, SystemTime, Metadata);
+
+/// The package sets beside the repository, the newest first.
+fn sets(workspace: &Workspace) -> Vec<Built> {
+    let dirs = built::sets(workspace).unwrap_or_default();
+    dirs.into_iter().filter_map(|(dir, when)| metadata::read(&dir).map(|m| (dir, when, m))).collect()
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Room on the disk, asked for before a long step begins.
+
+use anyhow::Result;
+use camino::Utf8Path;
+
+use super::{Need, Use};
+use crate::effects::{free_bytes, Effects};
+use crate::error::{Failure, Kind};
+use crate::ui::bytes;
+
+/// What a step takes at its largest, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub enum Room {
+    /// A checked-out kernel with its objects.
+    Fork,
+    /// An unpacked source tree and twice its objects.
+    Source,
+    /// A chroot while it is made: the tree, its packages and the tar.
+    Chroot,
+    /// The tree, its source package, the unpacked chroot with the tree again, and the objects.
+    Build,
+}
+
+impl Room {
+    const fn bytes(self) -> u64 {
+        match self {
+            Room::Fork => 3_000_000_000,
+            Room::Source | Room::Chroot => 4_000_000_000,
+            Room::Build => 9_000_000_000,
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Room::Fork => "a fork",
+            Room::Source => "unpacking a kernel's source",
+            Room::Chroot => "making a chroot",
+            Room::Build => "a build",
+        }
+    }
+
+    /// Fails where the file system of `path` has not that much room.
+    ///
+    /// # Errors
+    /// It has not ([`Kind::Machine`]), in a dry run neither.
+    pub fn require(self, path: &Utf8Path, hint: &str) -> Result<()> {
+        let free = free_bytes(path)?;
+        if free >= self.bytes() {
+            return Ok(());
+        }
+        let text =
+            format!("{} needs {} on the disk, and {path} has {} free", self.what(), bytes(self.bytes()), bytes(free));
+        Err(Failure::new(Kind::Machine, text).hint(hint).into())
+    }
+}
+
+/// A chroot and a build, one after the other.
+pub(super) fn look(fx: &Effects) -> Result<Need> {
+    let (free, cache) = (free_bytes(fx.cache())?, fx.cache());
+    let enough = Room::Chroot.bytes() + Room::Build.bytes();
+    if free >= enough {
+        return Ok(Need::ok("disk", Use::BUILDS, format!("{} free in {cache}", bytes(free))));
+    }
+    let what = format!("{cache} has {} free, and a first build takes up to {}", bytes(free), bytes(enough));
+    // A later build, with its chroot made, may still fit: each step asks for its own room.
+    Ok(Need::new("disk", &[], super::State::Advice, what)
+        .hint("`cargo xtask chroot remove` lists what could go; KERNEL_FORK_CACHE puts the cache on another disk"))
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask follow`, with a server that takes push options, as GitLab's does.
+
+use crate::lab::{codename, Lab, TAG};
+
+#[test]
+fn a_new_release_becomes_a_branch_packages_and_a_merge_request() {
+    let lab = Lab::new();
+    let url = lab.vendor();
+    lab.xtask(&["fork", TAG, "--url", &url, "--series", &codename()]).ok();
+    lab.write("kernel/init/lab.c", "int lab;\n");
+    lab.commit("kernel", "a patch of the lab's");
+    lab.xtask(&["flavour", "regen"]).ok();
+    lab.git(".", &["init", "--quiet", "--bare", "server.git"]);
+    lab.git("server.git", &["config", "receive.advertisePushOptions", "true"]);
+    lab.script("server.git/hooks/pre-receive", "#!/bin/sh\nenv | grep ^GIT_PUSH_OPTION >options\n");
+    lab.git("kernel", &["remote", "add", "origin", &lab.address("server.git")]);
+    let follow = ["follow", "--push", "origin", "--flavour", "slim", "--cross", "--report", "../out"];
+
+    lab.xtask(&follow).says(&["v6.1.42 is the newest"]);
+    assert!(lab.git("server.git", &["branch", "--list"]).is_empty());
+
+    lab.edit("vendor/Makefile", "SUBLEVEL = 42", "SUBLEVEL = 43");
+    lab.tag("vendor", "v6.1.43");
+    // CI checks out a commit, no branch.
+    let before = lab.git("kernel", &["rev-parse", "HEAD"]);
+    lab.git("kernel", &["checkout", "--quiet", "--detach"]);
+    let mut detached = follow.to_vec();
+    detached.extend(["--branch", "6.1-tickless"]);
+    lab.xtask(&detached).says(&["release/v6.1.43 is pushed", "report.md"]);
+
+    let report = lab.text("out/report.md");
+    for part in [
+        "v6.1.43 follows v6.1.42",
+        "a patch of the lab's",
+        "## New symbols",
+        "slim: 0",
+        "linux-image-unsigned-6.1.43-1-slim",
+    ] {
+        assert!(report.contains(part), "no `{part}` in {report}");
+    }
+    let options = lab.text("server.git/options");
+    for option in [
+        "merge_request.create",
+        "merge_request.target=6.1-tickless",
+        "merge_request.title=release/v6.1.43",
+        "\\n## Patches\\n",
+    ] {
+        assert!(options.contains(option), "no `{option}` in {options}");
+    }
+    assert_eq!(lab.git("kernel", &["rev-parse", "6.1-tickless"]), before, "the branch stays where it is");
+    assert_eq!(lab.git("server.git", &["rev-parse", "release/v6.1.43"]), lab.git("kernel", &["rev-parse", "HEAD"]));
+
+    // A second run finds it there.
+    lab.git("kernel", &["switch", "--quiet", "6.1-tickless"]);
+    lab.xtask(&follow).says(&["is there already"]);
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_named() {
+    let lab = Lab::new();
+    lab.xtask(&["follow"]).fails(7, &["vendor snapshot"]);
+    lab.forked();
+    std::fs::remove_dir_all(lab.path("vendor")).unwrap();
+    lab.xtask(&["follow"]).fails(5, &["hint:"]);
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask publish`: the repository is one that apt itself installs from.
+
+use crate::lab::{codename, Lab};
+use crate::root::Root;
+
+const V1: &str = "6.1.42-1.1+lab";
+const V2: &str = "6.1.42-2.1+lab";
+
+#[test]
+fn apt_installs_and_upgrades_from_it() {
+    let lab = Lab::new();
+    let root = Root::new(&lab, "arm64", &[]);
+    let first = lab.package_set("one", "arm64", V1, "a kernel");
+    let said = lab.xtask(&["publish", &first, "--to", "../apt", "--url", "file:/srv/apt"]).ok();
+    // The lines that it prints are the ones that are run.
+    let lines: Vec<String> =
+        said.stdout.lines().map(|l| l.replace(&lab.path("apt").display().to_string(), "/srv/apt")).collect();
+    assert_eq!(lines.len(), 3, "{}", said.stdout);
+    root.put("apt", "srv/apt");
+    let installed = "dpkg-query --show --showformat '${Package} ${Version}\\n' 'linux-[im]*'";
+    root.run("mv /etc/apt/sources.list /etc/apt/sources.list.off");
+    root.run(&lines[..2].join(" && "));
+    root.run(&lines[2].replace("install", "install --yes --no-install-recommends"));
+    let there = root.run(installed);
+    let expected = |v: &str, abi: &str| {
+        format!("linux-image-slim {v}\nlinux-image-unsigned-{abi}-slim {v}\nlinux-modules-{abi}-slim {v}\n")
+    };
+    assert_eq!(there, expected(V1, "6.1.42-1"));
+
+    // The next build: an upgrade brings it, and the kernel of before stays.
+    let second = lab.package_set("two", "arm64", V2, "another kernel");
+    lab.xtask(&["publish", &second, "--to", "../apt", "--url", "file:/srv/apt"]).ok();
+    root.put("apt", "srv/apt");
+    root.run("apt-get update && apt-get upgrade --yes --with-new-pkgs");
+    let there = root.run(installed);
+    assert!(
+        there.contains(&format!("linux-image-slim {V2}")) && there.contains("linux-image-unsigned-6.1.42-2-slim"),
+        "{there}"
+    );
+    assert!(there.contains("linux-image-unsigned-6.1.42-1-slim"), "{there}");
+
+    // Somebody changes a package: apt does not take it.
+    let pool = "srv/apt/dists";
+    root.run(&format!(
+        "sed -i s/lab/bal/ /{pool}/{}/main/binary-arm64/Packages; rm /{pool}/*/main/*/Packages.gz",
+        codename()
+    ));
+    let refused = root.try_run("rm -rf /var/lib/apt/lists/*; apt-get update 2>&1");
+    assert!(
+        refused.1.contains("Hash Sum mismatch") || refused.1.contains("unexpected size") || refused.0 != 0,
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn versions_stay_beside_each_other_and_old_ones_go() {
+    let lab = Lab::without_cache();
+    for (name, version) in [("a", "6.1.42-1.1+lab"), ("b", "6.1.42-9.1+lab"), ("c", "6.1.42-10.1+lab")] {
+        let set = lab.package_set(name, "arm64", version, name);
+        lab.xtask(&["publish", &set, "--keep", "2"]).ok();
+    }
+    let pool = format!("kernel-apt/pool/{}", codename());
+    let sorted = |at: String| {
+        let mut names = lab.names(&at);
+        names.sort();
+        names
+    };
+    assert_eq!(sorted(format!("{pool}/slim-arm64")), ["6.1.42-10.1+lab", "6.1.42-9.1+lab"]);
+    assert_eq!(sorted(format!("{pool}/common")), ["6.1.42-10.1+lab", "6.1.42-9.1+lab"]);
+    let index = lab.text(&format!("kernel-apt/dists/{}/main/binary-arm64/Packages", codename()));
+    assert_eq!(index.matches("Package: linux-image-slim\n").count(), 2, "{index}");
+    assert!(!index.contains("6.1.42-1-slim"), "{index}");
+    // The same again changes no package, and one key signs all of it.
+    let set = lab.path("c").display().to_string();
+    lab.xtask(&["publish", &set, "--keep", "2"]).says(&["was published before"]);
+    assert_eq!(lab.text(&format!("kernel-apt/dists/{}/main/binary-arm64/Packages", codename())), index);
+    let left = lab.names(".");
+    assert!(!left.iter().any(|n| n.starts_with(".kernel-fork.")), "{left:?}");
+    let running = lab.run("ps", &["-eo", "args"]).ok().stdout;
+    assert!(!running.contains(&lab.path("kernel-apt-key").display().to_string()), "an agent is left: {running}");
+}
+
+#[test]
+fn what_must_not_be_published_is_not() {
+    let lab = Lab::without_cache();
+    let good = lab.package_set("good", "arm64", V1, "a kernel");
+    lab.xtask(&["publish", &good]).ok();
+    let published = lab.text(&format!("kernel-apt/dists/{}/Release", codename()));
+    let unchanged = |lab: &Lab| assert_eq!(lab.text(&format!("kernel-apt/dists/{}/Release", codename())), published);
+
+    // The same version, another kernel.
+    let other = lab.package_set("other", "arm64", V1, "some other kernel");
+    lab.xtask(&["publish", &other]).fails(1, &["published already", "suffix"]);
+    unchanged(&lab);
+    // A set that does not pass the audit.
+    std::fs::remove_file(lab.path("other/linux-headers-6.1.42-1_6.1.42-1.1+lab_arm64.deb")).unwrap();
+    lab.xtask(&["publish", &other]).fails(1, &["wrong with these packages"]);
+    unchanged(&lab);
+    // Not a finished build; nothing; not a repository of ours; a key that is not there.
+    std::fs::remove_file(lab.path("other/metadata.json")).unwrap();
+    lab.xtask(&["publish", &other]).fails(3, &["no set that `build` has finished"]);
+    lab.xtask(&["publish", "nowhere"]).fails(3, &["nowhere"]);
+    lab.write("precious/file", "mine\n");
+    lab.xtask(&["publish", &good, "--to", "../precious"]).fails(3, &["no repository of this command's"]);
+    assert_eq!(lab.text("precious/file"), "mine\n");
+    lab.xtask(&["publish", &good, "--key", "nobody@nowhere"]).fails(3, &["--list-secret-keys"]);
+    lab.xtask(&["publish", &good, "--keep", "0"]).fails(2, &["--keep"]);
+    unchanged(&lab);
+}
