@@ -153,10 +153,9 @@ fn build_module(
 ///
 /// # Errors
 /// Something is wrong with it (1).
-pub fn passes(fx: &Effects, workspace: &Workspace, dir: &Utf8PathBuf) -> Result<Set> {
-    let paths = std::slice::from_ref(dir);
-    let set = read(fx, paths)?;
-    let expected = expected(workspace, paths, &set)?;
+pub fn passes(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, record: Metadata) -> Result<Set> {
+    let set = read(fx, &[dir.to_owned()])?;
+    let expected = expected(workspace, Some(record), &set)?;
     let found = audit(&set, &expected);
     show(fx, &found);
     verdict(fx, &set, &expected, &found)?;

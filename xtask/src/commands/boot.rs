@@ -7,7 +7,6 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::audit;
 use crate::arch::{self, Arch};
 use crate::boot::console::{self, Said};
 use crate::boot::judge::{judge, Verdict, Want};

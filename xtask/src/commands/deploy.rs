@@ -61,7 +61,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         None => built::newest(&workspace)?,
     };
     let of = metadata::read(&dir).with_context(|| format!("{dir} has no record of a finished build"))?;
-    let set = audit::passes(fx, &workspace, &dir)?;
+    let set = audit::passes(fx, &workspace, &dir, of.clone())?;
     let new = Release { abi: Version::parse(&of.version)?.abi()?.uname(), flavour: of.flavour.clone() }.uname();
     let (packages, needs) = what(&dir, &set)?;
 
@@ -90,6 +90,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
             "its console or `journalctl --list-boots` may say why; nothing has to be rolled back");
     }
     target.keep(&new)?;
+    fx.ui.note("On it, `cargo xtask isolate --cpus LIST --check` says what still disturbs its CPUs.");
     fx.ui.note(&format!(
         "{} runs {new} and will boot it from now on; --rollback goes back to {}.",
         args.host, facts.running

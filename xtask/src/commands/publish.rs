@@ -51,7 +51,9 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let dirs = if args.sets.is_empty() { vec![built::newest(&workspace)?] } else { args.sets.clone() };
     let mut sets = Vec::new();
     for dir in dirs {
-        sets.push((record(&dir)?, audit::passes(fx, &workspace, &dir)?, dir));
+        let of = record(&dir)?;
+        let set = audit::passes(fx, &workspace, &dir, of.clone())?;
+        sets.push((of, set, dir));
     }
     let to = match &args.to {
         Some(to) => whole(to)?,

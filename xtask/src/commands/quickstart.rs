@@ -8,7 +8,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{boot, build, fork};
 use crate::arch;
-use crate::boot::qemu;
 use crate::effects::{repository, Effects};
 use crate::fork::branch;
 use crate::fork::history::History;
