@@ -21,19 +21,21 @@ pub(super) fn look(host: &Arch) -> Need {
     }
     let mut mend = Vec::new();
     if !Path::new(DIR).join("register").exists() {
+        // What the kernel has registered already is seen only then.
         mend.push(Mend::new(&["mount", "-t", "binfmt_misc", "none", DIR]));
-    }
-    if state.is_some() {
-        // There, but switched off or without F: taken out, to be registered anew.
-        mend.push(Mend::new(&["tee", &format!("{DIR}/{entry}")]).stdin("-1"));
-    }
-    match registration(&entry) {
-        Some(line) => mend.push(Mend::new(&["tee", &format!("{DIR}/register")]).stdin(line)),
-        // Ubuntu 22.04 has it in the database of binfmt-support; neither is there before qemu is installed.
-        None if Path::new("/usr/sbin/update-binfmts").exists() => {
-            mend.push(Mend::new(&["update-binfmts", "--enable", &entry]));
+    } else {
+        if state.is_some() {
+            // There, but switched off or without F: taken out, to be registered anew.
+            mend.push(Mend::new(&["tee", &format!("{DIR}/{entry}")]).stdin("-1"));
         }
-        None => {}
+        match registration(&entry) {
+            Some(line) => mend.push(Mend::new(&["tee", &format!("{DIR}/register")]).stdin(line)),
+            // Ubuntu 22.04 has it in the database of binfmt-support; neither is there before qemu is installed.
+            None if Path::new("/usr/sbin/update-binfmts").exists() => {
+                mend.push(Mend::new(&["update-binfmts", "--enable", &entry]));
+            }
+            None => {}
+        }
     }
     let what = format!("{} programs cannot be run (binfmt_misc entry {entry} with the F flag)", host.debian);
     Need::missing("emulation", NEEDED_BY, what)

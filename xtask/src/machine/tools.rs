@@ -32,7 +32,7 @@ impl Tools {
         fx.create_dir(&top)?;
         let scratch = fx.scratch("tools", Some(&top).filter(|t| t.is_dir()).map(Utf8PathBuf::as_path))?;
         let (venv, fresh) = (scratch.join("venv"), scratch.join("tools"));
-        fx.read(Run::from(cmd!(fx.sh, "python3 -m venv {venv}")).or(Kind::Machine, "package python3-venv"))?;
+        fx.change(&top, Run::from(cmd!(fx.sh, "python3 -m venv {venv}")).or(Kind::Machine, "package python3-venv"))?;
         let pip = cmd!(
             fx.sh,
             "{venv}/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary :all: --require-hashes
