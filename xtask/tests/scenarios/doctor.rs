@@ -44,8 +44,8 @@ fn a_machine_that_can_build_is_told_so() {
     ] {
         assert!(names.contains(&name), "no {name} in {names:?}");
     }
-    let shown = lab.xtask(&["doctor", "--suite", &codename(), "--mode", "cross"]).ok().stdout;
-    assert!(shown.contains("ok      emulation") && shown.contains("cross             works"), "{shown}");
+    let shown = lab.xtask(&["doctor", "--suite", &codename(), "--mode", "emulated"]).ok().stdout;
+    assert!(shown.contains("ok      emulation") && shown.contains("emulated          works"), "{shown}");
     let wide: Vec<&str> =
         shown.lines().filter(|l| l.chars().count() > 80 && !l.contains("://") && !l.contains('/')).collect();
     assert!(wide.is_empty(), "wider than a terminal: {wide:?}");

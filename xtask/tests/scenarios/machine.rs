@@ -29,6 +29,7 @@ fn what_is_missing_for_a_build_is_named_with_what_mends_it() {
     let no_ranges = "printf '' >empty && mount --bind empty /etc/subuid";
     on(&lab, no_ranges, &build).fails(4, &["no range of 65536 subordinate ids", "cargo xtask doctor --fix"]);
     let no_emulation = "mount -t tmpfs none /proc/sys/fs/binfmt_misc";
+    let build = ["build", "arm64", "--emulated", "--flavour", "slim"];
     on(&lab, no_emulation, &build).fails(4, &["arm64 programs cannot be run", "qemu-aarch64"]);
     // The very lines for the administrator, and nothing done without being asked.
     on(&lab, no_ranges, &["quickstart", "--mini"]).fails(4, &["usermod --add-subuids", "not ready", "hint:"]);
