@@ -154,7 +154,9 @@ impl Session<'_> {
     /// git fails; no room on the disk.
     pub fn import(&self, from: &Utf8Path, tree: Oid, but: Option<Oid>) -> Result<Did> {
         let prefix = self.git_dir()?.join("objects/pack/pack");
-        let pack = self.fx.git(from).args(["pack-objects", "--revs", "--quiet"]).arg(&prefix);
+        // As the vendor packed it: looking for better deltas takes longer than it is worth.
+        let as_it_is = ["pack-objects", "--revs", "--quiet", "--window=0", "--delta-base-offset"];
+        let pack = self.fx.git(from).args(as_it_is).arg(&prefix);
         let (pack, but) = match but {
             // What is left out must be known there.
             Some(but) => {

@@ -62,9 +62,10 @@ pub fn switch(
     let tree = |id: Oid| -> Result<Oid> { Ok(session.repo.find_commit(id)?.tree_id()) };
     let files = to.files.map_or_else(|| tree(to.new), Ok)?;
     settings_first(fx, root, session.repo, tree(to.old)?, files)?;
-    // Touches only the files that differ.
+    // Touches only the files that differ; on all cores, where they are many.
     let files = files.to_string();
-    let did = fx.change(root, fx.git(root).args(["read-tree", "-m", "-u", &old, &files]))?;
+    let update = ["-c", "checkout.workers=0", "read-tree", "-m", "-u", &old, &files];
+    let did = fx.change(root, fx.git(root).args(update))?;
     journal.moved()?;
     Ok(did)
 }
