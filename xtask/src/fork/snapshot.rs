@@ -49,7 +49,10 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>) -> Resul
         known.offer(fx, url, &scratch, &dir)?;
     }
     let refspec = format!("+{refname}:{refname}");
-    let fetch = network(fx, &dir, url, &["fetch", "--depth=1", "--no-tags", "--progress", "--", url, &refspec]);
+    // What the fork's own refs reach may lack parents or blobs: only the snapshot's objects are offered.
+    let alone = ["-c", "core.alternateRefsCommand=true"];
+    let args = ["fetch", "--depth=1", "--no-tags", "--progress", "--", url, &refspec];
+    let fetch = network(fx, &dir, url, &[&alone[..], &args].concat());
     fx.read(fetch.watch(|line| fx.ui.progress(line)))?;
 
     let repo = repository(&dir)?;

@@ -95,6 +95,35 @@ fn a_tag_that_the_vendor_has_moved_is_not_grafted() {
 }
 
 #[test]
+fn what_a_grafted_fork_lacks_is_not_offered_to_the_vendor() {
+    let lab = Lab::new();
+    let url = lab.vendor();
+    // A file of the vendor's past, gone from the fork's release, comes back in the next.
+    lab.write("vendor/lib/passing.txt", "here and gone\n");
+    lab.tag("vendor", TAG);
+    std::fs::remove_file(lab.path("vendor/lib/passing.txt")).unwrap();
+    lab.tag("vendor", "v6.1.44");
+    lab.git("vendor", &["config", "uploadpack.allowFilter", "true"]);
+    lab.xtask(&["fork", "v6.1.44", "--url", &url, "--series", &codename()]).ok();
+    lab.xtask(&["graft-history"]).ok();
+    lab.write("vendor/lib/passing.txt", "here and gone\n");
+    lab.tag("vendor", "v6.1.45");
+    lab.xtask(&["rebase", "--latest"]).ok();
+    assert_eq!(lab.text("kernel/lib/passing.txt"), "here and gone\n");
+    lab.xtask(&["graft-history", "--undo"]).ok();
+    assert_eq!(lab.git("kernel", &["fsck", "--full", "--no-dangling"]), "");
+
+    // Nor a later release that a shallow fetch of the person's has brought.
+    for release in ["v6.1.46", "v6.1.47"] {
+        lab.write("vendor/lib/news.txt", release);
+        lab.tag("vendor", release);
+    }
+    lab.git("kernel", &["fetch", "--quiet", "--depth=1", "--no-tags", &url, "refs/tags/v6.1.47:refs/mine"]);
+    lab.xtask(&["rebase", "v6.1.46"]).ok();
+    lab.xtask(&["flavour", "check"]).ok();
+}
+
+#[test]
 fn a_rebase_grafts_the_new_root_too() {
     let lab = lab();
     lab.xtask(&["graft-history"]).ok();
