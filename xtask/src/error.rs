@@ -66,7 +66,11 @@ impl Failure {
 /// format is bad input; a full disk is the machine's; all else is a fault of ours, 70.
 pub fn exit_code(error: &anyhow::Error) -> i32 {
     let format = || error.downcast_ref::<FormatError>().map_or(70, |_| Kind::Input as i32);
-    let other = || if no_room(error) { Kind::Machine as i32 } else { format() };
+    let other = || match () {
+        () if no_room(error) => Kind::Machine as i32,
+        () if unreadable(error) => Kind::Repository as i32,
+        () => format(),
+    };
     failure_in(error).map_or_else(other, |f| f.kind as i32)
 }
 
@@ -76,13 +80,23 @@ fn no_room(error: &anyhow::Error) -> bool {
     error.chain().filter_map(|c| c.downcast_ref::<std::io::Error>()).any(|e| full.contains(&e.kind()))
 }
 
+/// Are objects of the repository damaged or missing behind it?
+fn unreadable(error: &anyhow::Error) -> bool {
+    use git2::ErrorClass::{Indexer, Object, Odb, Zlib};
+    error
+        .chain()
+        .filter_map(|c| c.downcast_ref::<git2::Error>())
+        .any(|e| [Indexer, Object, Odb, Zlib].contains(&e.class()))
+}
+
 /// The hint of the outermost [`Failure`].
 pub fn hint(error: &anyhow::Error) -> Option<&str> {
     let room = || {
         no_room(error)
             .then_some("free room on that disk and run it again; KERNEL_FORK_CACHE puts the cache on another one")
     };
-    failure_in(error).map_or_else(room, |f| f.hint.as_deref())
+    let fsck = || unreadable(error).then_some("`git fsck --full` says what is missing or damaged");
+    failure_in(error).map_or_else(|| room().or_else(fsck), |f| f.hint.as_deref())
 }
 
 /// anyhow finds a value that was attached as context at any depth, where walking `chain()` would not.

@@ -13,6 +13,7 @@ use crate::build::chroot::Record;
 use crate::effects::{Effects, Run, Scratch};
 use crate::error::Kind;
 use crate::formats::date::Snapshot;
+use crate::formats::keys;
 use crate::machine::trust;
 use crate::settings::{Distribution, Settings};
 
@@ -84,6 +85,12 @@ impl Archive {
         )?;
         if !out.is_file() {
             fail!(Machine, "{from} has none of the keys that the settings trust"; "compare `gpg --show-keys {from}` with `fingerprints`");
+        }
+        let listed = fx.read(cmd!(fx.sh, "gpg --homedir {home} --batch --with-colons --show-keys {out}"))?.text();
+        // A day of the past was signed when they were good.
+        if let Some(day) = keys::expired(&listed).filter(|_| self.snapshot.is_none()) {
+            fail!(Machine, "every key of {from} that the settings trust has expired, the last one on {day}";
+                "get the distribution's newer keyring (apt install --only-upgrade its keyring package) and add its fingerprint to the settings");
         }
         std::fs::set_permissions(&out, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         Ok(out)

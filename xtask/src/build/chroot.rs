@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use xshell::cmd;
 
 use super::archive::Archive;
+use super::depends::Lists;
+use super::mirror;
+use super::mmdebstrap::NOT_IN_ROOT;
 use crate::arch::{self, Arch};
 use crate::effects::{Effects, Run};
 use crate::error::Kind;
@@ -32,14 +35,11 @@ pub struct Recipe<'a> {
     pub extra: Vec<String>,
 }
 
-/// What a root to be booted does without.
-const NOT_IN_ROOT: &[&str] = &["doc", "i18n", "info", "locale", "man", "zoneinfo"];
-
 /// Inside the chroot, see there.
-const ACCELERATE: &str = include_str!("accelerate.sh");
+pub(super) const ACCELERATE: &str = include_str!("accelerate.sh");
 
 /// The packages whose programs a kernel build spends its time in, beside compiler and binutils.
-const HOT: &[&str] = &[
+pub(super) const HOT: &[&str] = &[
     "bash",
     "bc",
     "bison",
@@ -91,6 +91,9 @@ pub struct Record {
     /// The date that it is pinned to.
     #[serde(default)]
     pub snapshot: Option<String>,
+    /// Size of the tar file, to notice one that is cut off. 0: made before sizes were kept.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// A chroot's tar file and record.
@@ -156,7 +159,7 @@ impl<'a> Recipe<'a> {
     }
 
     /// All that is to be installed in it.
-    fn wanted(&self) -> String {
+    pub(super) fn wanted(&self) -> String {
         let extra = self.extra.iter().map(|name| format!("{name}:native"));
         Some(self.depends.clone()).into_iter().filter(|d| !d.is_empty()).chain(extra).collect::<Vec<_>>().join(", ")
     }
@@ -181,7 +184,16 @@ impl<'a> Recipe<'a> {
     /// Its record cannot be read.
     pub fn find(&self, fx: &Effects) -> Result<Option<Chroot>> {
         let tar = store(fx).join(format!("{}.tar", self.name()?));
-        Ok(if tar.is_file() { Some(open(tar)?) } else { None })
+        if !tar.is_file() {
+            return Ok(None);
+        }
+        let chroot = open(tar)?;
+        let (there, made) = (std::fs::metadata(&chroot.tar)?.len(), chroot.record.bytes);
+        if made != 0 && there != made {
+            fail!(Machine, "the chroot {} is damaged: it has {there} bytes, and had {made} when it was made", chroot.tar;
+                "cargo xtask chroot remove {}; the next build makes it anew", chroot.name());
+        }
+        Ok(Some(chroot))
     }
 
     /// Makes the chroot, or finds it made. `None` in a dry run that would have made it.
@@ -189,12 +201,20 @@ impl<'a> Recipe<'a> {
     /// # Errors
     /// mmdebstrap fails, and says why; no room on the disk.
     pub fn make(&self, fx: &Effects) -> Result<Option<Chroot>> {
+        self.make_from(fx, None)
+    }
+
+    /// As [`Recipe::make`], from package lists that were fetched already.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn make_from(&self, fx: &Effects, lists: Option<&Lists>) -> Result<Option<Chroot>> {
         if let Some(chroot) = self.find(fx)? {
             // When it was last used is when its record was last written.
             fx.write_again(chroot.tar.with_extension("json"))?;
             return Ok(Some(chroot));
         }
-        self.make_anew(fx)
+        self.anew(fx, lists)
     }
 
     /// Makes the chroot, in the place of one that is there already. `None` in a dry run.
@@ -202,6 +222,10 @@ impl<'a> Recipe<'a> {
     /// # Errors
     /// As [`Recipe::make`]; what is there stays then.
     pub fn make_anew(&self, fx: &Effects) -> Result<Option<Chroot>> {
+        self.anew(fx, None)
+    }
+
+    fn anew(&self, fx: &Effects, lists: Option<&Lists>) -> Result<Option<Chroot>> {
         let dir = store(fx);
         fx.create_dir(&dir)?;
         let name = self.name()?;
@@ -210,12 +234,15 @@ impl<'a> Recipe<'a> {
             "`cargo xtask chroot remove` lists what could go; KERNEL_FORK_CACHE puts the cache elsewhere",
         )?;
         let step = fx.ui.step(&format!("make the chroot {name}"));
+        if lists.is_none() {
+            mirror::answers(fx, &self.archive.sources)?;
+        }
         let scratch = fx.scratch("chroot", Some(&dir).filter(|d| d.is_dir()).map(Utf8PathBuf::as_path))?;
         let part = scratch.join("chroot.tar");
         // apt reads the keys from inside, as one of the chroot's users.
         let work = fx.shared_scratch("chroot")?;
         let keyring = self.archive.keyring(fx, &work)?;
-        let cmd = self.mmdebstrap(fx, work.path(), &keyring, &part)?;
+        let cmd = self.mmdebstrap(fx, work.path(), &keyring, &part, lists)?;
         let watch = |line: &str| fx.ui.progress(line.trim_start_matches("I: "));
         let hint = "its output says why; `cargo xtask doctor` shows what this machine lacks";
         fx.change(&dir, Run::from(cmd).or(Kind::Machine, hint).watch(watch))?;
@@ -233,77 +260,13 @@ impl<'a> Recipe<'a> {
             root: self.root.clone(),
             extra: self.extra.clone(),
             snapshot: self.archive.snapshot.clone(),
+            bytes: std::fs::metadata(&part).map_or(0, |m| m.len()),
         };
         let tar = dir.join(format!("{name}.tar"));
         fx.write(tar.with_extension("json"), serde_json::to_string_pretty(&record)?)?;
         fx.rename(&part, &tar)?;
         step.done("");
         Ok(tar.is_file().then_some(Chroot { tar, record }))
-    }
-
-    fn mmdebstrap<'s>(
-        &self,
-        fx: &'s Effects,
-        scratch: &Utf8Path,
-        keyring: &Utf8Path,
-        out: &Utf8Path,
-    ) -> Result<xshell::Cmd<'s>> {
-        let (suite, archs) = (&self.archive.suite, self.archs.iter().map(|a| a.debian).collect::<Vec<_>>().join(","));
-        // `--keyring FILE` alone replaces only one of apt's two places for keys: the directory of the
-        // machine's other keys would still count. An empty directory takes its place.
-        let nothing = scratch.join("no-other-keys");
-        std::fs::create_dir_all(&nothing)?;
-        let mut hooks: Vec<String> = Vec::new();
-        if let Some(build) = self.accelerate {
-            let script = scratch.join("accelerate.sh");
-            std::fs::write(&script, ACCELERATE)?;
-            hooks.push(format!("--customize-hook=upload {script} /accelerate.sh"));
-            let (build, triplet) = (build.debian, self.host.triplet);
-            let hot = HOT.iter().copied().chain(self.extra.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
-            hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh in {build} {triplet} {hot}"));
-        }
-        let wanted = self.wanted();
-        if !wanted.is_empty() {
-            let stanza = scratch.join("depends.dsc");
-            std::fs::write(&stanza, build_depends_stanza(&wanted))?;
-            // mmdebstrap hands hooks to a shell: they are constant but for our own scratch path.
-            hooks.push(format!("--customize-hook=upload {stanza} /depends.dsc"));
-            let foreign = if self.archs[0] == self.host {
-                String::new()
-            } else {
-                format!("--host-architecture {} ", self.host.debian)
-            };
-            hooks.push(format!(
-                "--customize-hook=chroot \"$1\" apt-get --yes --no-install-recommends {foreign}build-dep /depends.dsc"
-            ));
-            hooks.push("--customize-hook=rm \"$1/depends.dsc\"".to_owned());
-        }
-        if let Some(build) = self.accelerate {
-            hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh done {}", build.debian));
-            hooks.push("--customize-hook=rm \"$1/accelerate.sh\"".to_owned());
-        }
-        let sources = &self.archive.sources;
-        let mut options = vec![
-            "--aptopt=Acquire::Languages \"none\"".to_owned(),
-            "--aptopt=Acquire::Retries \"3\"".to_owned(),
-            // The tar is written whole or not at all: dpkg need not sync each file on the way.
-            "--dpkgopt=force-unsafe-io".to_owned(),
-        ];
-        let variant = if self.root.is_some() { "essential" } else { "buildd" };
-        if let Some(packages) = &self.root {
-            options.push(format!("--include={}", packages.join(",")));
-            options.extend(NOT_IN_ROOT.iter().map(|d| format!("--dpkgopt=path-exclude=/usr/share/{d}/*")));
-        }
-        if self.archive.snapshot.is_some() {
-            // What was signed for some days in the past has expired since; the signature counts all the same.
-            options.push("--aptopt=Acquire::Check-Valid-Until \"false\"".to_owned());
-        }
-        Ok(cmd!(
-            fx.sh,
-            "mmdebstrap --mode=unshare --variant={variant} --format=tar --architectures={archs}
-             --keyring={keyring} --keyring={nothing} {options...} {hooks...} {suite} {out} {sources...}"
-        )
-        .env("TMPDIR", scratch))
     }
 }
 

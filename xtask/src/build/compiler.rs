@@ -13,7 +13,7 @@ use git2::{Oid, Repository};
 use super::chroot::Chroot;
 use crate::arch::Arch;
 use crate::effects::Effects;
-use crate::flavour::kconfig::{Kconfig, Programs};
+use crate::flavour::kconfig::{self, Kconfig, Programs};
 use crate::formats::annotations::Annotations;
 use crate::formats::config::{Config, Value};
 use crate::formats::FormatError;
@@ -51,11 +51,7 @@ pub fn adapt(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured,
     let arch = of.host.debian;
     let expected = annotations.export(arch, of.flavour)?;
 
-    let unpacked = fx.scratch("compiler", None)?;
-    chroot.unpack(fx, unpacked.path())?;
-    let programs = Programs::Chroot { root: unpacked.path().to_owned(), own };
-    let resolved =
-        Kconfig::new(fx, of.repo, of.tree, of.host, None)?.with(programs).olddefconfig(&expected.to_text())?;
+    let resolved = resolve(fx, chroot, own, of, &expected.to_text())?;
 
     let mut changed = BTreeMap::new();
     for mismatch in annotations.check(&resolved, arch, of.flavour)? {
@@ -69,4 +65,23 @@ pub fn adapt(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured,
     }
     step.done(&format!("{} symbols differ from the series' own", changed.len()));
     Ok(Adapted { symbols: changed, files: BTreeMap::from([(path, annotations.to_text())]) })
+}
+
+/// What Kconfig makes of `config` with the compiler of `chroot`. The answer is kept: it changes with what Kconfig
+/// reads, and a line in a driver is none of that.
+fn resolve(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured, config: &str) -> Result<Config> {
+    let inputs = kconfig::inputs(of.repo, of.tree, of.host)?;
+    let key = format!("1 {} {} {inputs} {config}", chroot.name(), of.host.debian);
+    let key = Oid::hash_object(git2::ObjectType::Blob, key.as_bytes())?.to_string();
+    let kept = fx.cache().join("configurations").join(&key[..16]);
+    if let Ok(text) = fs::read_to_string(&kept) {
+        return Ok(Config::parse_lenient(&text));
+    }
+    let unpacked = fx.scratch("compiler", None)?;
+    chroot.unpack(fx, unpacked.path())?;
+    let programs = Programs::Chroot { root: unpacked.path().to_owned(), own };
+    let resolved = Kconfig::new(fx, of.repo, of.tree, of.host, None)?.with(programs).olddefconfig(config)?;
+    fx.create_dir(fx.cache().join("configurations"))?;
+    fx.write(kept, resolved.to_text())?;
+    Ok(resolved)
 }

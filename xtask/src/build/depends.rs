@@ -5,27 +5,35 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
 use super::archive::{private_apt, Archive};
 use super::chroot::build_depends_stanza;
+use super::mirror;
 use crate::arch::Arch;
-use crate::effects::{Effects, Run};
+use crate::effects::{Effects, Run, Scratch};
 use crate::error::Kind;
 use crate::formats::control::Relations;
 
 /// Every component that a distribution of this kind may have, to look where a missing package went.
 const COMPONENTS: &[&str] = &["main", "universe", "restricted", "multiverse", "contrib", "non-free"];
 
+/// The suite's package lists, as apt keeps them: whoever makes a chroot next need not fetch them again.
+pub struct Lists {
+    pub dir: Utf8PathBuf,
+    _scratch: Scratch,
+}
+
 /// Asks apt, with indexes of the suite alone, whether `depends` can be installed to build for `host`.
 ///
 /// # Errors
 /// It cannot ([`Kind::Input`]): each dependency in the way, with the reason and the setting that mends it.
-/// The archive cannot be reached ([`Kind::Network`]).
-pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Arch, depends: &str) -> Result<()> {
+/// The archive cannot be reached, or is out of step with itself ([`Kind::Network`]).
+pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Arch, depends: &str) -> Result<Lists> {
     let step = fx.ui.step(&format!("check the build dependencies against {}", archive.suite));
-    let scratch = fx.scratch("depends", None)?;
+    mirror::answers(fx, &archive.sources)?;
+    let scratch = fx.shared_scratch("depends")?;
     let keyring = archive.keyring(fx, &scratch)?;
     let conf = private_apt(&scratch.join("apt"), &archive.sources, &keyring, archs)?;
     let stanza = scratch.join("depends.dsc");
@@ -38,10 +46,18 @@ pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Ar
     let answer = fx.read(Run::from(simulate).any_status().watch(|line| said.push(line.to_owned())))?;
     if answer.status.success() {
         step.done("");
-        return Ok(());
+        let dir = scratch.join("apt/state/lists");
+        // For apt alone; whoever copies the lists is one of a chroot's users.
+        std::fs::remove_file(dir.join("lock"))?;
+        std::fs::remove_dir_all(dir.join("partial"))?;
+        return Ok(Lists { dir, _scratch: scratch });
     }
     drop(step);
     let reasons = reasons(fx, archive, &keyring, &scratch.join("wide"), &conf, host, depends)?;
+    if let Some((package, versions)) = out_of_step(fx, &conf, archs)? {
+        fail!(Network, "{} is out of step with itself: {package} is {versions}", archive.suite;
+            "packages of two architectures have to be of one version; the mirrors of the settings agree again when both are up to date, most often within hours");
+    }
     let text = if reasons.is_empty() { said.into_iter().filter(|l| !l.is_empty()).collect() } else { reasons };
     fail!(Input, "{} cannot satisfy the build dependencies:\n  {}", archive.suite, text.join("\n  ");
         "the settings named above are in [workspace.metadata.fork] of Cargo.toml");
@@ -52,10 +68,30 @@ pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Ar
 /// # Errors
 /// The archive cannot be reached ([`Kind::Network`]).
 pub fn update(fx: &Effects, conf: &Utf8Path) -> Result<()> {
-    let update = cmd!(fx.sh, "apt-get --quiet update").env("APT_CONFIG", conf);
+    // Else an archive that cannot be reached is a warning, and everything seems to be missing from it.
+    let strict = "APT::Update::Error-Mode=any";
+    let update = cmd!(fx.sh, "apt-get --quiet --option {strict} update").env("APT_CONFIG", conf);
     let hint = "is the archive of the settings right, and can this machine reach it?";
     fx.read(Run::from(update).or(Kind::Network, hint).watch(|line| fx.ui.progress(line)))?;
     Ok(())
+}
+
+/// The C library, which every chroot of two architectures has in both, if its versions differ: the mirror of one
+/// architecture is then older than the other's, and apt's own words would be pages of dependencies.
+fn out_of_step(fx: &Effects, conf: &Utf8Path, archs: &[&Arch]) -> Result<Option<(&'static str, String)>> {
+    let package = "libc6";
+    let mut versions = Vec::new();
+    for arch in archs {
+        let name = format!("{package}:{}", arch.debian);
+        let shown =
+            fx.read(Run::from(cmd!(fx.sh, "apt-cache policy {name}").env("APT_CONFIG", conf).env("LC_ALL", "C")))?;
+        let text = shown.text();
+        let version = text.lines().find_map(|l| l.trim().strip_prefix("Candidate: ")).unwrap_or("not there").to_owned();
+        versions.push((version, arch.debian));
+    }
+    let differ = versions.iter().any(|(version, _)| *version != versions[0].0);
+    let told: Vec<String> = versions.iter().map(|(version, arch)| format!("{version} for {arch}")).collect();
+    Ok(differ.then(|| (package, told.join(" and "))))
 }
 
 /// One line for each dependency that no package of the suite can satisfy.

@@ -14,6 +14,8 @@ pub mod direct;
 pub mod farm;
 pub mod launcher;
 pub mod metadata;
+pub mod mirror;
+mod mmdebstrap;
 pub mod mode;
 pub mod objects;
 pub mod progress;

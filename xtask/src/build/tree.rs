@@ -7,13 +7,18 @@
 //! `linux.is` names the tree that is there whole; it is taken away before anything changes, and all files
 //! are looked at again by whoever misses it.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use git2::{ObjectType, Oid, Repository};
 
 use crate::effects::{Effects, Hold, Lock, Run, Scratch};
+use crate::error::{Failure, Kind};
 use crate::fork::checkout;
 use crate::workspace::NOT_BUILT;
+
+/// What to do where the objects of a commit cannot be read.
+const UNREADABLE: &str =
+    "`git fsck --full` says what is missing or damaged; fetch the branch again from where it was pushed";
 
 /// A tree to build from; nobody changes it while this is held.
 pub struct Tree {
@@ -72,7 +77,9 @@ struct Listing {
 }
 
 fn built(repo: &Repository, commit: Oid) -> Result<Listing> {
-    let tree = repo.find_commit(commit)?.tree()?;
+    let tree = repo.find_commit(commit).and_then(|c| c.tree());
+    let tree =
+        tree.context(Failure::new(Kind::Repository, format!("the tree of {commit} cannot be read")).hint(UNREADABLE))?;
     let mut text = String::new();
     for entry in &tree {
         let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
@@ -132,6 +139,7 @@ impl Kept<'_> {
                 fx.git(&self.dir).args(["--git-dir=git", "--work-tree=linux", "-c", "core.attributesFile=/dev/null"]);
             Run::from(plain.args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1"))
                 .for_everybody()
+                .or(Kind::Repository, UNREADABLE)
         };
         let id = match fx.output(&git_dir, git(&["mktree", "-z"]).stdin(tree.text))? {
             Some(made) => made.text(),

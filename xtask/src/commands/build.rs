@@ -134,10 +134,9 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let start = Instant::now();
     let mut chroot = None;
     if let Some(recipe) = &recipe {
-        if recipe.find(fx)?.is_none() {
-            depends::check(fx, recipe.archive, &archs, plan.host, &source.depends)?;
-        }
-        chroot = recipe.make(fx)?;
+        let check = || depends::check(fx, recipe.archive, &recipe.archs, plan.host, &source.depends);
+        let lists = if recipe.find(fx)?.is_none() { Some(check()?) } else { None };
+        chroot = recipe.make_from(fx, lists.as_ref())?;
         if chroot.is_none() {
             return planned(fx, &plan, &room, &variables);
         }

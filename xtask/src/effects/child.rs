@@ -217,4 +217,13 @@ mod tests {
         assert_eq!(out.text(), "started");
         assert!(start.elapsed() < Duration::from_secs(60));
     }
+
+    #[test]
+    fn a_log_that_cannot_be_written_ends_the_child() {
+        let sh = xshell::Shell::new().unwrap();
+        let script = "while :; do echo x; sleep 1; done";
+        // Larger than what File keeps back: nothing.
+        let error = execute(&mut Run::from(cmd!(sh, "sh -c {script}")).log("/dev/full")).err().unwrap();
+        assert_eq!(crate::error::exit_code(&error), 4, "{error:#}");
+    }
 }

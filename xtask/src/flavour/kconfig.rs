@@ -56,7 +56,9 @@ impl<'a> Kconfig<'a> {
         let scratch = fx.scratch("kconfig", None)?;
         let mut this =
             Self { fx, scratch, arch, programs: Programs::Machine, probed: BTreeSet::new(), defined: BTreeSet::new() };
-        this.write_out(repo, tree, "", recorded)?;
+        for (path, mode, id) in files(repo, tree, arch)? {
+            this.write_one(&path, repo.find_blob(id)?.content(), mode, recorded)?;
+        }
         Ok(this)
     }
 
@@ -112,24 +114,6 @@ impl<'a> Kconfig<'a> {
         Ok(())
     }
 
-    fn write_out(&mut self, repo: &Repository, tree: Oid, at: &str, recorded: Option<&Config>) -> Result<()> {
-        for entry in repo.find_tree(tree)?.iter() {
-            let Ok(name) = entry.name() else { continue };
-            let path = format!("{at}{name}");
-            match entry.kind() {
-                Some(ObjectType::Tree) if may_hold(&path) => {
-                    self.write_out(repo, entry.id(), &format!("{path}/"), recorded)?;
-                }
-                Some(ObjectType::Blob) if is_kconfig(&path) || needed(&path) && !self.is_foreign(&path) => {
-                    let blob = repo.find_blob(entry.id())?;
-                    self.write_one(&path, blob.content(), entry.filemode(), recorded)?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     fn write_one(&mut self, path: &str, content: &[u8], mode: i32, recorded: Option<&Config>) -> Result<()> {
         let to = self.scratch.join(path);
         fs::create_dir_all(to.parent().context("a file has a directory")?)?;
@@ -142,7 +126,7 @@ impl<'a> Kconfig<'a> {
             let text = String::from_utf8_lossy(content);
             let (text, probed) = probes::pin(&text, recorded);
             self.probed.extend(probed);
-            if !self.is_foreign(path) {
+            if !is_foreign(path, self.arch) {
                 self.defined.extend(probes::defined(&text).map(str::to_owned));
             }
             return Ok(fs::write(to, text)?);
@@ -153,13 +137,43 @@ impl<'a> Kconfig<'a> {
         }
         Ok(())
     }
+}
 
-    /// Is a file of another architecture? Drivers read some of their Kconfig files, yet what is defined there is
-    /// not for us.
-    fn is_foreign(&self, path: &str) -> bool {
-        path.strip_prefix("arch/")
-            .is_some_and(|rest| rest.split('/').next() != Some(self.arch.srcarch) && rest.contains('/'))
+/// Names all that Kconfig reads of a tree: trees that agree in it have the same configurations.
+///
+/// # Errors
+/// The tree cannot be read.
+pub fn inputs(repo: &Repository, tree: Oid, arch: &Arch) -> Result<Oid> {
+    let mut text = String::new();
+    for (path, mode, id) in files(repo, tree, arch)? {
+        text.push_str(&format!("{mode:o} {id} {path}\n"));
     }
+    Ok(Oid::hash_object(ObjectType::Blob, text.as_bytes())?)
+}
+
+/// The files that Kconfig reads: path, mode and object.
+fn files(repo: &Repository, tree: Oid, arch: &Arch) -> Result<Vec<(String, i32, Oid)>> {
+    let (mut found, mut left) = (Vec::new(), vec![(String::new(), tree)]);
+    while let Some((at, tree)) = left.pop() {
+        for entry in repo.find_tree(tree)?.iter() {
+            let Ok(name) = entry.name() else { continue };
+            let path = format!("{at}{name}");
+            match entry.kind() {
+                Some(ObjectType::Tree) if may_hold(&path) => left.push((format!("{path}/"), entry.id())),
+                Some(ObjectType::Blob) if is_kconfig(&path) || needed(&path) && !is_foreign(&path, arch) => {
+                    found.push((path, entry.filemode(), entry.id()));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Is a file of another architecture? Drivers read some of their Kconfig files, yet what is defined there is not
+/// for us.
+fn is_foreign(path: &str, arch: &Arch) -> bool {
+    path.strip_prefix("arch/").is_some_and(|rest| rest.split('/').next() != Some(arch.srcarch) && rest.contains('/'))
 }
 
 /// Folders without a Kconfig file, which only cost time.

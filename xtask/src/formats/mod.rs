@@ -21,6 +21,7 @@ pub mod distcc;
 pub mod elf;
 pub mod error;
 pub mod interrupts;
+pub mod keys;
 mod makefile;
 pub mod neutral;
 pub mod rules_mk;

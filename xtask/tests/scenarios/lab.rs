@@ -157,6 +157,37 @@ impl Lab {
         entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
     }
 
+    /// Panics where something that was started for this lab still runs, or a mount or a scratch has stayed.
+    #[track_caller]
+    pub fn assert_nothing_left(&self) {
+        // The lab's own path is on the command line of everything that was started for it.
+        let mine = self.dir.path().display().to_string();
+        let running = self.run("ps", &["-eo", "pid,args"]).ok().stdout;
+        assert!(!running.lines().any(|l| l.contains(&mine) && !l.contains("ps -eo")), "{running}");
+        assert!(!fs::read_to_string("/proc/mounts").expect("mounts").contains(&mine));
+        let left = self.names(".");
+        assert!(!left.iter().any(|n| n.starts_with(".kernel-fork.")), "{left:?}");
+    }
+
+    /// The processes below `pid`.
+    pub fn below(&self, pid: u32) -> Vec<u32> {
+        let listed = self.run("ps", &["-eo", "pid=,ppid="]).ok().stdout;
+        let pairs: Vec<(u32, u32)> = listed
+            .lines()
+            .filter_map(|l| {
+                let mut words = l.split_whitespace().map(str::parse);
+                Some((words.next()?.ok()?, words.next()?.ok()?))
+            })
+            .collect();
+        let mut found = vec![pid];
+        let mut at = 0;
+        while let Some(parent) = found.get(at).copied() {
+            found.extend(pairs.iter().filter(|(_, p)| *p == parent).map(|(child, _)| *child));
+            at += 1;
+        }
+        found.split_off(1)
+    }
+
     #[track_caller]
     pub fn git(&self, at: &str, args: &[&str]) -> String {
         let outcome = Outcome::of(self.command("git", at).args(args).output().expect("git starts")).ok();

@@ -13,6 +13,7 @@ mod deploy;
 mod doctor;
 mod dry_run;
 mod farm;
+mod faults;
 mod flavour;
 mod follow;
 mod fork;

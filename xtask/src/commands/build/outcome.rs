@@ -15,6 +15,9 @@ pub fn failed_log(out: &Utf8Path) -> Utf8PathBuf {
 /// A failed build's log stays, beside where the packages would have been, and what it says first is what the
 /// person gets to see.
 pub fn failed(fx: &Effects, out: &Utf8Path, log: &Utf8Path, error: anyhow::Error) -> anyhow::Error {
+    if exit_code(&error) == Kind::Interrupted as i32 {
+        return error;
+    }
     let said = text(log);
     let kept = failed_log(out);
     if fx.rename(log, &kept).is_err() {
