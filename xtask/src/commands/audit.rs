@@ -23,6 +23,7 @@ use crate::machine::{self, Use};
 use crate::packages::audit::{audit, releases, Annotated, Expected};
 use crate::packages::built;
 use crate::packages::finding::{Finding, Severity};
+use crate::packages::lintian;
 use crate::packages::release::Release;
 use crate::packages::set::{Purpose, Set};
 use crate::packages::solve::Solver;
@@ -43,6 +44,9 @@ pub struct Args {
     /// Also compile a small module against the headers, on a minimal system of the suite
     #[arg(long)]
     pub build_module: bool,
+    /// Also ask lintian, whose errors are warnings here
+    #[arg(long)]
+    pub lintian: bool,
     /// The findings as JSON
     #[arg(long)]
     pub json: bool,
@@ -64,6 +68,11 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     if args.build_module {
         let suite = suite.as_ref().unwrap_or(&workspace.settings.series);
         found.extend(build_module(fx, &workspace, suite, &paths, &set)?);
+    }
+    if args.lintian && set.broken.is_empty() {
+        let step = fx.ui.step("ask lintian");
+        found.extend(lintian::check(fx, &debs(&paths)?)?);
+        step.done("");
     }
     if args.json {
         fx.ui.data(&serde_json::to_string_pretty(&found)?);
@@ -120,6 +129,15 @@ fn in_suite(
     Ok(found)
 }
 
+/// The files that are meant.
+fn debs(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>> {
+    let mut debs = Vec::new();
+    for path in paths {
+        debs.extend(if path.is_dir() { sbuild::packages(path)? } else { vec![path.clone()] });
+    }
+    Ok(debs)
+}
+
 /// Compiles a module on a minimal system that has the packages installed.
 fn build_module(
     fx: &Effects,
@@ -137,11 +155,7 @@ fn build_module(
     let recipe = Recipe { root: Some(needs), ..Recipe::bare(&archive, vec![host]) };
     let Some(chroot) = recipe.make(fx)? else { return Ok(Vec::new()) };
     let step = fx.ui.step("compile a module against the headers");
-    let mut debs = Vec::new();
-    for path in paths {
-        let all = if path.is_dir() { sbuild::packages(path)? } else { vec![path.clone()] };
-        debs.extend(all.into_iter().filter(|p| p.file_name().is_some_and(headers)));
-    }
+    let debs = debs(paths)?.into_iter().filter(|p| p.file_name().is_some_and(headers)).collect::<Vec<_>>();
     let root = Root::unpack(fx, &chroot.tar)?;
     root.install(&debs)?;
     let found = module::check(&root, &releases(set), host)?;

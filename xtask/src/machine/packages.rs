@@ -42,6 +42,8 @@ const GROUPS: &[(&str, &[Use], &[&str])] = &[
         &[Use::Checks],
         &[
             "python3-kconfiglib",
+            "lintian",
+            "diffoscope-minimal",
             "binutils-aarch64-linux-gnu",
             "python3-venv",
             "openssh-client",

@@ -90,16 +90,16 @@ impl<'a> Solver<'a> {
             .filter(|p| is_name(&p.name) && Version::parse(&p.version).is_ok())
             .map(|p| format!("{}={}", p.name, p.version))
             .collect();
-        let install =
-            cmd!(self.fx.sh, "apt-get --simulate --quiet --quiet --no-install-recommends install").args(&names);
+        let install = cmd!(self.fx.sh, "apt-get --simulate --no-install-recommends install").args(&names);
         let mut said: Vec<String> = Vec::new();
         let run = Run::from(install.env("APT_CONFIG", &self.conf).env("LC_ALL", "C")).any_status();
         let answer = self.fx.read(run.watch(|line| said.push(line.trim().to_owned())))?;
         if answer.status.success() {
             return Ok(Vec::new());
         }
+        // `a : Depends: b but …`, and what follows it without the name; then the error.
         let reasons: Vec<String> =
-            said.into_iter().filter(|l| l.contains(" : ") || l.starts_with("E: ")).take(LISTED).collect();
+            said.into_iter().filter(|l| l.contains("s: ") || l.starts_with("E: ")).take(LISTED).collect();
         let what = format!("apt cannot install the set in {}: {}", self.suite, reasons.join("; "));
         let why = "nobody could install it";
         Ok(vec![Finding::error("installable", "", what, why, "build the whole set in the suite's own chroot")])

@@ -2,7 +2,7 @@
 //! `cargo xtask audit` and `compare`, on packages that dpkg-deb makes of a few files. What each check finds
 //! is the unit tests' matter.
 
-use crate::lab::Lab;
+use crate::lab::{codename, Lab};
 
 /// A set in the directory `name`; its image holds `kernel`.
 fn set(lab: &Lab, name: &str, kernel: &str) -> String {
@@ -41,6 +41,41 @@ fn audit() {
 }
 
 #[test]
+fn the_suite_is_asked() {
+    let lab = Lab::without_cache();
+    let good = set(&lab, "good", "a kernel");
+    let suite = codename();
+    lab.xtask(&["audit", "--suite", &suite, &good]).says(&["ask apt", "nothing is wrong"]);
+    let again = |from: &str, to: &str| {
+        let control = format!("stage-good/linux-headers-{REL}/DEBIAN/control");
+        lab.edit(&control, from, to);
+        let stage = format!("stage-good/linux-headers-{REL}");
+        lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, "good"]).ok();
+        lab.xtask(&["audit", "--json", "--suite", &suite, &good]).fails(1, &[]).stdout
+    };
+    let finding = |json: &str| -> (String, String) {
+        let json: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(json.as_array().unwrap().len(), 1, "{json}");
+        (json[0]["check"].as_str().unwrap().to_owned(), json[0]["what"].as_str().unwrap().to_owned())
+    };
+    let (check, what) = finding(&again("Description", "Depends: libc6 (>= 99)\nDescription"));
+    assert!(check == "too-new" && what.contains(&format!("Depends: libc6 (>= 99), and {suite} has libc6 ")), "{what}");
+    let (check, what) = finding(&again("libc6 (>= 99)", "no-such-library1"));
+    assert!(check == "not-in-suite" && what.contains("no-such-library1"), "{what}");
+    // Each is there, and yet they cannot be together.
+    let (check, what) = finding(&again("Depends: no-such-library1", "Depends: libc6\nConflicts: libc6"));
+    assert!(check == "installable" && what.contains("libc6"), "{what}");
+}
+
+#[test]
+fn lintian_has_the_rest() {
+    let lab = Lab::without_cache();
+    let good = set(&lab, "good", "a kernel");
+    let outcome = lab.xtask(&["audit", "--lintian", &good]).ok();
+    assert!(outcome.stdout.contains("no-copyright-file") && !outcome.stdout.contains("error "), "{}", outcome.stdout);
+}
+
+#[test]
 fn compare() {
     let lab = Lab::without_cache();
     let (a, b) = (set(&lab, "a", "Linux version 6.1 (me)\nx"), set(&lab, "b", "Linux version 6.1 (you)\nx"));
@@ -49,6 +84,8 @@ fn compare() {
     assert!(outcome.stdout.contains("equal in code") && !outcome.stdout.contains("different"), "{}", outcome.stdout);
     let outcome = lab.xtask(&["compare", &a, &c]).fails(1, &["1 package is different"]);
     assert!(outcome.stdout.contains("content (24 and 24 bytes)"), "{}", outcome.stdout);
+    let detail = lab.xtask(&["compare", "--detail", &a, &c]).fails(1, &[]).stdout;
+    assert!(detail.contains("-y") || detail.contains("+y"), "{detail}");
     let json = lab.xtask(&["compare", "--json", &a, &a]).ok().stdout;
     assert!(json.contains("\"verdict\": \"identical\""), "{json}");
 }
