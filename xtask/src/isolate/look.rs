@@ -3,6 +3,7 @@
 //!
 //! `commands` shows it. Reads only; what a user may not read is said to be unknown and never taken for fine.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -137,18 +138,18 @@ impl Machine {
                 mend: "run it as root".into(),
             }];
         };
-        let mut found: Vec<(usize, Vec<String>)> = Vec::new();
+        let mut found: Vec<(usize, BTreeMap<String, usize>)> = Vec::new();
         let mut here = None;
         for line in text.lines() {
             if let Some(cpu) = line.strip_prefix("cpu: ") {
                 here = cpu.trim().parse::<usize>().ok().filter(|c| cpus.contains(*c));
-                found.extend(here.map(|c| (c, Vec::new())));
+                found.extend(here.map(|c| (c, BTreeMap::new())));
             } else if let (Some(_), Some((_, rest))) =
                 (here, line.trim_start().strip_prefix('#').and_then(|l| l.split_once(": <")))
             {
                 let function = rest.split(", ").nth(1).unwrap_or_default();
                 if let Some((_, functions)) = found.last_mut().filter(|_| !function.starts_with("tick_")) {
-                    functions.push(function.to_owned());
+                    *functions.entry(function.to_owned()).or_default() += 1;
                 }
             }
         }
@@ -157,7 +158,7 @@ impl Machine {
             .map(|(cpu, functions)| Disturbance {
                 kind: Kind::Timer,
                 cpus: cpu.to_string(),
-                what: format!("timers: {}", functions.join(", ")),
+                what: format!("timers: {}", many(&functions)),
                 mend: "end the task that set it, or set it on another CPU; echo 0 >/proc/sys/kernel/watchdog for the watchdog's".into(),
             })
             .collect()
@@ -184,6 +185,12 @@ impl Machine {
         }
         found
     }
+}
+
+/// `hrtimer_wakeup (12), watchdog_timer_fn`.
+fn many(counted: &BTreeMap<String, usize>) -> String {
+    let one = |(name, count): (&String, &usize)| if *count == 1 { name.clone() } else { format!("{name} ({count})") };
+    counted.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// A task that ran on one of the CPUs and need not have.
@@ -330,11 +337,11 @@ mod tests {
                     put(
                         r,
                         "proc/timer_list",
-                        "cpu: 3\n #0: <0>, tick_nohz_handler, S:01\n #1: <0>, hrtimer_wakeup, S:01\n",
+                        "cpu: 3\n #0: <0>, tick_nohz_handler, S:01\n #1: <0>, hrtimer_wakeup, S:01\n #2: <0>, hrtimer_wakeup, S:01\n",
                     )
                 },
                 Kind::Timer,
-                "timers: hrtimer_wakeup",
+                "timers: hrtimer_wakeup (2)",
             ),
             (|r| fs::remove_file(r.join("proc/timer_list")).unwrap(), Kind::Unknown, "cannot be read"),
             (|r| put(r, "sys/devices/virtual/workqueue/cpumask", "f\n"), Kind::Workqueue, "unbound work"),
