@@ -39,6 +39,12 @@ pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Ar
     let stanza = scratch.join("depends.dsc");
     std::fs::write(&stanza, build_depends_stanza(depends))?;
     update(fx, &conf)?;
+    let there = architectures(&scratch.join("apt/state/lists"));
+    if let Some(none) = archs.iter().find(|a| !there.is_empty() && !there.contains(a.debian)) {
+        let there: Vec<&str> = there.iter().map(String::as_str).collect();
+        fail!(Input, "{} has no packages for {}", archive.suite, none.debian;
+            "it has {}; --suite names another", there.join(", "));
+    }
     let foreign: &[&str] = if archs[0] == host { &[] } else { &["--host-architecture", host.debian] };
     let simulate = cmd!(fx.sh, "apt-get --simulate --no-install-recommends {foreign...} build-dep {stanza}")
         .env("APT_CONFIG", &conf);
@@ -61,6 +67,19 @@ pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Ar
     let text = if reasons.is_empty() { said.into_iter().filter(|l| !l.is_empty()).collect() } else { reasons };
     fail!(Input, "{} cannot satisfy the build dependencies:\n  {}", archive.suite, text.join("\n  ");
         "the settings named above are in [workspace.metadata.fork] of Cargo.toml");
+}
+
+/// The architectures that the release files in a directory of apt's lists speak of.
+fn architectures(lists: &Utf8Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in lists.read_dir_utf8().into_iter().flatten().flatten() {
+        if entry.file_name().ends_with("Release") {
+            let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+            let line = text.lines().find_map(|l| l.strip_prefix("Architectures: ")).unwrap_or_default();
+            found.extend(line.split(' ').filter(|a| !["", "all", "source"].contains(a)).map(str::to_owned));
+        }
+    }
+    found
 }
 
 /// Fetches the indexes of a private apt.
@@ -174,4 +193,19 @@ fn elsewhere(
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::architectures;
+
+    #[test]
+    fn release_files_say_for_which_architectures_a_suite_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = camino::Utf8Path::from_path(dir.path()).unwrap();
+        std::fs::write(dir.join("a_dists_x_InRelease"), "Suite: x\nArchitectures: all amd64 arm64\n").unwrap();
+        std::fs::write(dir.join("b_dists_x_Release"), "Architectures: riscv64\n").unwrap();
+        std::fs::write(dir.join("a_dists_x_main_binary-s390x_Packages"), "Architectures: s390x\n").unwrap();
+        assert_eq!(architectures(dir).into_iter().collect::<Vec<_>>(), ["amd64", "arm64", "riscv64"]);
+    }
 }

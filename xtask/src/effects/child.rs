@@ -118,10 +118,12 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
             Ok(())
         })?;
     }
-    let status = child.wait()?;
+    let status = child.wait();
+    // Then it may have been waited for already, with all that it had started.
     if signals::interrupted() {
         fail!(Interrupted, "interrupted during `{program}`");
     }
+    let status = status?;
     if by == Ended::Silent && !run.any_status {
         let limit = run.silence.unwrap_or_default().as_secs();
         return Err(run.failure(&format!("said nothing for {limit} s and was ended"), &last));
