@@ -5,8 +5,10 @@
 //! change the text of a value: quotes and backslashes are Kconfig's and go through as they are.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
+use std::sync::OnceLock;
 
+use super::text::Text;
+pub use super::value::{Value, ValueKind};
 use super::FormatError;
 
 /// Kconfig's own names are shorter; it bounds what an error message repeats.
@@ -16,86 +18,24 @@ const LONGEST_NAME: usize = 128;
 /// when they hold the same values, in whatever order.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    entries: Vec<(String, Value)>,
-    index: HashMap<String, usize>,
-}
-
-/// A value as it stands in `.config`: `y`, `m`, `n`, `250`, `0xffff`, `"text"`. `n` is written
-/// as a comment that says `is not set`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Value(String);
-
-/// What a value looks like. Its symbol's type, which only Kconfig knows, may be another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueKind {
-    /// `n`.
-    No,
-    /// `m`.
-    Module,
-    /// `y`.
-    Yes,
-    /// A decimal number, negative ones included.
-    Int,
-    /// `0x` and hexadecimal digits.
-    Hex,
-    /// A string in double quotes.
-    Text,
-    /// Nothing that Kconfig writes for a symbol that is set, the empty text among it.
-    Other,
+    entries: Vec<(Text, Value)>,
+    /// Where each symbol is; made when one is looked for.
+    index: OnceLock<HashMap<Text, usize>>,
 }
 
 /// One symbol whose value differs: its name, the value here, the value there.
 pub type Difference = (String, Option<Value>, Option<Value>);
 
-impl Value {
-    /// Takes any text that fits on one line of a `.config`.
-    pub fn parse(text: &str) -> Result<Self, FormatError> {
-        if text.chars().any(char::is_control) {
-            return Err(FormatError::new(text, "a control character in a value"));
-        }
-        Ok(Value(text.to_owned()))
-    }
-
-    /// The value `n`.
-    pub fn no() -> Self {
-        Value("n".to_owned())
-    }
-
-    /// The value `y`.
-    pub fn yes() -> Self {
-        Value("y".to_owned())
-    }
-
-    /// The text as it stands after the `=`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What the text looks like.
-    pub fn kind(&self) -> ValueKind {
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let text = self.0.as_str();
-        let prefix = text.get(..2).unwrap_or_default();
-        match text {
-            "n" => ValueKind::No,
-            "m" => ValueKind::Module,
-            "y" => ValueKind::Yes,
-            _ if digits(text.strip_prefix('-').unwrap_or(text)) => ValueKind::Int,
-            _ if prefix.eq_ignore_ascii_case("0x") && hex(&text[2..]) => ValueKind::Hex,
-            _ if is_quoted(text) => ValueKind::Text,
-            _ => ValueKind::Other,
-        }
-    }
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl Config {
+    /// Of symbols whose names are ones, each named once.
+    pub(super) fn of(entries: Vec<(Text, Value)>) -> Self {
+        Config { entries, index: OnceLock::new() }
+    }
+
+    fn index(&self) -> &HashMap<Text, usize> {
+        self.index.get_or_init(|| self.entries.iter().zip(0..).map(|((symbol, _), at)| (symbol.clone(), at)).collect())
+    }
+
     /// Reads a text that people write: a fragment.
     ///
     /// # Errors
@@ -104,11 +44,12 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, FormatError> {
         let mut config = Config::default();
         let mut lines = HashMap::new();
-        for (number, line) in (1..).zip(text.lines()) {
+        for (number, line) in (1..).zip(Text::from(text).lines_with_ends()) {
+            let line = &line.first_line();
             let Some((symbol, value)) = read_strict(line).map_err(|error| error.on_line(number))? else {
                 continue;
             };
-            if let Some(first) = lines.insert(symbol, number) {
+            if let Some(first) = lines.insert(symbol.clone(), number) {
                 let message = format!("CONFIG_{symbol} was already given on line {first}");
                 return Err(FormatError::at(number, 0, line, message));
             }
@@ -119,10 +60,14 @@ impl Config {
 
     /// Reads a text that Kconfig wrote: other lines are passed over, and of a symbol given twice
     /// the last value counts, at the place of the first.
-    pub fn parse_lenient(text: &str) -> Self {
-        let mut config = Config::default();
-        for line in text.lines() {
-            if let Some((symbol, value)) = read(line) {
+    pub fn parse_lenient(text: impl Into<Text>) -> Self {
+        let text = text.into();
+        // Bytes of a usual line.
+        let lines = text.len() / 24;
+        let mut config = Config { entries: Vec::with_capacity(lines), index: OnceLock::new() };
+        config.index.get_or_init(|| HashMap::with_capacity(lines));
+        for line in text.lines_with_ends() {
+            if let Some((symbol, value)) = read(&line.first_line()) {
                 config.put(symbol, value);
             }
         }
@@ -131,20 +76,22 @@ impl Config {
 
     /// The `.config` text, one line for each symbol.
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
+        let length =
+            |(symbol, value): (&str, &Value)| "# CONFIG_ is not set\n".len() + symbol.len() + value.as_str().len();
+        let mut text = String::with_capacity(self.iter().map(length).sum());
         for (symbol, value) in self.iter() {
-            if value.kind() == ValueKind::No {
-                text.push_str(&format!("# CONFIG_{symbol} is not set\n"));
-            } else {
-                text.push_str(&format!("CONFIG_{symbol}={value}\n"));
-            }
+            let parts = match value.as_str() {
+                "n" => ["# CONFIG_", symbol, " is not set", "", "\n"],
+                value => ["CONFIG_", symbol, "=", value, "\n"],
+            };
+            parts.into_iter().for_each(|part| text.push_str(part));
         }
         text
     }
 
     /// The value of a symbol, named without `CONFIG_`.
     pub fn get(&self, symbol: &str) -> Option<&Value> {
-        self.index.get(symbol).map(|&at| &self.entries[at].1)
+        self.index().get(symbol).map(|&at| &self.entries[at].1)
     }
 
     /// Sets a symbol, at its place or at the end.
@@ -153,8 +100,14 @@ impl Config {
     /// A name that is not made of letters, digits and `_`.
     pub fn set(&mut self, symbol: &str, value: Value) -> Result<(), FormatError> {
         check_symbol(symbol)?;
-        self.put(symbol, value);
+        self.put(Text::from(symbol), value);
         Ok(())
+    }
+
+    /// Takes a symbol out.
+    pub fn remove(&mut self, symbol: &str) {
+        self.entries.retain(|(name, _)| **name != *symbol);
+        self.index.take();
     }
 
     /// Symbols and values in order.
@@ -183,12 +136,14 @@ impl Config {
             .collect()
     }
 
-    fn put(&mut self, symbol: &str, value: Value) {
-        if let Some(&at) = self.index.get(symbol) {
+    fn put(&mut self, symbol: Text, value: Value) {
+        self.index();
+        let next = self.entries.len();
+        let at = self.index.get_mut().map_or(next, |index| *index.entry(symbol.clone()).or_insert(next));
+        if at < next {
             self.entries[at].1 = value;
         } else {
-            self.index.insert(symbol.to_owned(), self.entries.len());
-            self.entries.push((symbol.to_owned(), value));
+            self.entries.push((symbol, value));
         }
     }
 }
@@ -215,17 +170,23 @@ fn is_symbol(symbol: &str) -> bool {
 }
 
 /// The symbol and value on a line, where there is one.
-fn read(line: &str) -> Option<(&str, Value)> {
-    let (symbol, value) = match line.strip_prefix("# CONFIG_") {
-        Some(rest) => (rest.strip_suffix(" is not set")?, "n"),
-        None => line.strip_prefix("CONFIG_")?.split_once('=')?,
+fn read(line: &Text) -> Option<(Text, Value)> {
+    let (start, end, value) = match line.strip_prefix("# CONFIG_") {
+        Some(rest) => {
+            ("# CONFIG_".len(), line.len() - rest.len() + rest.strip_suffix(" is not set")?.len(), Text::from("n"))
+        }
+        None => {
+            let equals = line.strip_prefix("CONFIG_")?.find('=')? + "CONFIG_".len();
+            ("CONFIG_".len(), equals, line.piece(equals + 1..line.len()))
+        }
     };
-    is_symbol(symbol).then_some(())?;
-    Some((symbol, Value::parse(value).ok()?))
+    let symbol = line.piece(start..end);
+    is_symbol(&symbol).then_some(())?;
+    Some((symbol, Value::of(value).ok()?))
 }
 
 /// The same for a line that a person wrote, where nothing is passed over but comments.
-fn read_strict(line: &str) -> Result<Option<(&str, Value)>, FormatError> {
+fn read_strict(line: &Text) -> Result<Option<(Text, Value)>, FormatError> {
     let bad = |column, message: &str| Err(FormatError::at(0, column, line, message));
     if let Some((symbol, value)) = read(line) {
         if value.kind() == ValueKind::Other {
@@ -255,26 +216,9 @@ fn read_strict(line: &str) -> Result<Option<(&str, Value)>, FormatError> {
     }
 }
 
-/// Whether the text is one string in double quotes, by Kconfig's escapes.
-fn is_quoted(text: &str) -> bool {
-    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
-        return false;
-    };
-    let mut escaped = false;
-    for c in inner.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => return false,
-            _ => {}
-        }
-    }
-    !escaped
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Config, Value, ValueKind};
+    use super::{Config, Value};
     use proptest::prelude::*;
 
     #[test]
@@ -319,33 +263,6 @@ mod tests {
     }
 
     #[test]
-    fn kinds() {
-        use ValueKind::*;
-        let table = [
-            ("n", No),
-            ("m", Module),
-            ("y", Yes),
-            ("250", Int),
-            ("-3", Int),
-            ("0x1f", Hex),
-            ("0XF", Hex),
-            ("\"\"", Text),
-            ("\"a\\\"\"", Text),
-            ("", Other),
-            ("-", Other),
-            ("0x", Other),
-            ("\"", Other),
-            ("\"a\"b\"", Other),
-            ("\"a\\\"", Other),
-            ("1 ", Other),
-            ("é", Other),
-        ];
-        for (text, kind) in table {
-            assert_eq!(Value::parse(text).unwrap().kind(), kind, "{text}");
-        }
-    }
-
-    #[test]
     fn differences() {
         let a = Config::parse("CONFIG_B=y\nCONFIG_A=1\n# CONFIG_C is not set\n").unwrap();
         let b = Config::parse("CONFIG_A=2\nCONFIG_B=y\nCONFIG_D=m\n").unwrap();
@@ -372,7 +289,7 @@ mod tests {
         #[test]
         fn any_text(text in "((CONFIG_|# CONFIG_)?\\PC{0,12}(=y|=\"|\"| is not set)?\n){0,5}") {
             let lenient = Config::parse_lenient(&text);
-            prop_assert_eq!(&Config::parse_lenient(&lenient.to_text()), &lenient);
+            prop_assert_eq!(&Config::parse_lenient(lenient.to_text()), &lenient);
             if let Ok(strict) = Config::parse(&text) {
                 prop_assert_eq!(strict, lenient);
             }

@@ -20,6 +20,7 @@ pub mod deb;
 pub mod distcc;
 pub mod elf;
 pub mod error;
+pub mod fragment;
 pub mod interrupts;
 pub mod keys;
 mod makefile;
@@ -28,6 +29,8 @@ pub mod rules_mk;
 pub mod sbuild;
 pub mod symvers;
 pub mod tag;
+pub mod text;
+mod value;
 pub mod vars;
 pub mod version;
 

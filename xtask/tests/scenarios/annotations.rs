@@ -182,9 +182,12 @@ fn bad_input_is_named_with_file_line_and_column() {
             "outside",
         ),
         (format!("{TEXT}include \"annotations\"\n"), "line 16, column 10: a file that includes itself", ""),
+        (format!("{TEXT}include \"cycle\"\n"), "in debian.master/config/cycle: a file that includes itself", ""),
+        (TEXT.replace("console=ttyAMA0", "a>b"), "line 12, column 56: a string that is not closed", "CONFIG_CMDLINE"),
         (format!("{TEXT}include \"link\"\n"), "a link that leads out of the tree", "line 16"),
         (format!("{TEXT}include \"missing\"\n"), "debian.master/config/missing is not in the tree", "line 16"),
     ];
+    lab.write("tree/debian.master/config/cycle", "include \"annotations\"\n");
     lab.write("outside", "CONFIG_A policy<{'arm64': 'y'}>\n");
     std::os::unix::fs::symlink(lab.path("outside"), lab.path("tree/debian.master/config/link")).expect("a link");
     for (text, what, more) in table {
@@ -196,6 +199,23 @@ fn bad_input_is_named_with_file_line_and_column() {
     // Nothing but a hole: it is refused for its size, and not read to the end.
     fs::File::create(lab.path(FILE)).and_then(|f| f.set_len(100_000_001)).expect("a file");
     lab.xtask(&export).fails(3, &["larger than 100 MB"]);
+}
+
+#[test]
+fn what_ubuntu_s_tool_takes_is_taken_the_same_way() {
+    let lab = lab();
+    // A symbol given twice: the dicts are merged. An architecture that the header lacks: read, and not saved.
+    let twice = format!("{TEXT}CONFIG_HZ policy<{{'arm64-generic': '300', 's390x': '7'}}>\n");
+    lab.write(FILE, &twice);
+    assert_eq!(lab.xtask(&with("export", &[])).ok().stdout, CONFIG.replace("250", "300"));
+    lab.xtask(&["annotations", "export", "-f", F, "--arch", "s390x"]).fails(3, &["no architecture `s390x`"]);
+    lab.xtask(&["annotations", "fmt", "-f", F]).ok();
+    assert_eq!(lab.text(FILE), TEXT.replace("'arm64-generic': '250'", "'arm64-generic': '300'"));
+    // The format ends a value at a `>`: it is refused before anything is written.
+    lab.write("config", &CONFIG.replace("console=ttyAMA0", "a>b"));
+    let before = lab.text(FILE);
+    lab.xtask(&with("import", &["../config"])).fails(3, &["a value that annotations cannot hold: `\"a>b\"`"]);
+    assert_eq!(lab.text(FILE), before);
 }
 
 #[test]

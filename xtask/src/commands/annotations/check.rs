@@ -4,18 +4,14 @@
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::file::{config, Which};
+use super::file::{config, Of};
 use crate::effects::Effects;
 
 /// Is a .config what the annotations say? Exit code 1 and the symbols if not
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    which: Which,
-    #[arg(long, short)]
-    arch: String,
-    #[arg(long, short = 'l', default_value = "generic")]
-    flavour: String,
+    of: Of,
     /// The .config
     #[arg(value_name = "CONFIG")]
     config: Utf8PathBuf,
@@ -26,11 +22,10 @@ pub struct Args {
 /// # Errors
 /// The file cannot be read; it does not name the flavour; the `.config` is otherwise.
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
-    let opened = args.which.open()?;
-    opened.names(&args.arch, &args.flavour)?;
+    let opened = args.of.open()?;
     let config = config(&args.config)?;
     fx.ui.data(&format!("check-config: loading annotations from {}", opened.name));
-    let mismatches = opened.annotations.check(&config, &args.arch, &args.flavour)?;
+    let mismatches = opened.annotations.check(&config, &args.of.arch, &args.of.flavour)?;
     for mismatch in &mismatches {
         let policy = opened.annotations.policy(&mismatch.symbol);
         let policy = policy.map_or_else(|| "undefined".to_owned(), |dict| format!("policy<{dict}>"));
@@ -45,6 +40,6 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let how =
         if Utf8Path::new(".git").exists() { "have been changed, review them with `git diff`" } else { "have changed" };
     fx.ui.data(&format!("check-config: {count} config options {how}"));
-    fail!(Check, "{} is not what {} says of {}-{}: {count} symbols", args.config, opened.name, args.arch, args.flavour;
+    fail!(Check, "{} is not what {} says of {}-{}: {count} symbols", args.config, opened.name, args.of.arch, args.of.flavour;
         "`cargo xtask annotations import` would take it in; of a flavour of the settings, change the fragment instead");
 }

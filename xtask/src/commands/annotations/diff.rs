@@ -5,6 +5,7 @@ use anyhow::Result;
 
 use super::file::{Opened, Which};
 use crate::effects::Effects;
+use crate::flavour::symbols::Symbols;
 use crate::formats::config::{Config, Value};
 
 /// Show the symbols in which two flavours of the file differ
@@ -27,7 +28,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let opened = args.which.open()?;
     let arch = args.arch.as_deref();
     let (a, b) = (export(&opened, arch, &args.a)?, export(&opened, arch, &args.b)?);
-    side_by_side(fx, (&args.a, &a), (&args.b, &b));
+    side_by_side(fx, (&args.a, &a), (&args.b, &b), None);
     Ok(())
 }
 
@@ -40,8 +41,14 @@ fn export(opened: &Opened, arch: Option<&str>, name: &str) -> Result<Config> {
     Ok(opened.annotations.export(arch, flavour)?)
 }
 
-/// A row for each symbol that differs, `-` for one that a configuration does not mention.
-pub fn side_by_side(fx: &Effects, (a_name, a): (&str, &Config), (b_name, b): (&str, &Config)) {
+/// A row for each symbol that differs, `-` for one that a configuration does not mention, with the symbol's prompt
+/// where the tree's `symbols` are known.
+pub fn side_by_side(
+    fx: &Effects,
+    (a_name, a): (&str, &Config),
+    (b_name, b): (&str, &Config),
+    symbols: Option<&Symbols>,
+) {
     let differences = a.diff(b);
     if differences.is_empty() {
         fx.ui.note(&format!("{a_name} and {b_name} have the same values."));
@@ -49,6 +56,11 @@ pub fn side_by_side(fx: &Effects, (a_name, a): (&str, &Config), (b_name, b): (&s
     }
     let shown = |value: &Option<Value>| value.as_ref().map_or("-", Value::as_str).to_owned();
     let mut rows = vec![vec!["SYMBOL".to_owned(), a_name.to_owned(), b_name.to_owned()]];
-    rows.extend(differences.iter().map(|(symbol, here, there)| vec![symbol.clone(), shown(here), shown(there)]));
+    rows[0].extend(symbols.map(|_| "PROMPT".to_owned()));
+    rows.extend(differences.iter().map(|(symbol, here, there)| {
+        let mut row = vec![symbol.clone(), shown(here), shown(there)];
+        row.extend(symbols.map(|symbols| symbols.prompt(symbol).to_owned()));
+        row
+    }));
     fx.ui.table(&rows);
 }

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::file::{symbol, Which};
+use super::file::{symbol, Of};
 use crate::effects::Effects;
 use crate::formats::config::Config;
 
@@ -11,11 +11,7 @@ use crate::formats::config::Config;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    which: Which,
-    #[arg(long, short)]
-    arch: String,
-    #[arg(long, short = 'l', default_value = "generic")]
-    flavour: String,
+    of: Of,
     /// This symbol alone, with or without CONFIG_
     #[arg(long, short, value_name = "SYMBOL")]
     config: Option<String>,
@@ -24,9 +20,8 @@ pub struct Args {
 /// # Errors
 /// The file cannot be read; it does not name the flavour.
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
-    let opened = args.which.open()?;
-    opened.names(&args.arch, &args.flavour)?;
-    let mut config = opened.annotations.export(&args.arch, &args.flavour)?;
+    let opened = args.of.open()?;
+    let mut config = opened.annotations.export(&args.of.arch, &args.of.flavour)?;
     if let Some(name) = args.config.as_deref().map(symbol) {
         let mut one = Config::default();
         if let Some(value) = config.get(name) {

@@ -15,6 +15,7 @@ use crate::error::{Failure, Kind};
 use crate::flavour::packaging;
 use crate::formats::annotations::Annotations;
 use crate::formats::config::Config;
+use crate::formats::text::Text;
 use crate::formats::FormatError;
 use crate::workspace::Workspace;
 
@@ -27,6 +28,17 @@ pub struct Which {
     /// The annotations file; without it, the tree's own
     #[arg(long, short, value_name = "FILE")]
     pub file: Option<Utf8PathBuf>,
+}
+
+/// Which flavour of it.
+#[derive(Debug, clap::Args)]
+pub struct Of {
+    #[command(flatten)]
+    which: Which,
+    #[arg(long, short)]
+    pub arch: String,
+    #[arg(long, short = 'l', default_value = "generic")]
+    pub flavour: String,
 }
 
 /// How it is saved.
@@ -42,7 +54,7 @@ pub struct Opened {
     /// As the person named it, or its place in the tree.
     pub name: Utf8PathBuf,
     path: Utf8PathBuf,
-    pub text: String,
+    pub text: Text,
     pub annotations: Annotations,
 }
 
@@ -56,12 +68,12 @@ impl Which {
             Some(file) => (file.clone(), file.clone()),
             None => own()?,
         };
-        let text = read(&path)?;
+        let text = Text::from(read(&path)?);
         let path = path.canonicalize_utf8().with_context(|| format!("cannot find {path}"))?;
         let tree = tree_of(&path);
         let place = path.strip_prefix(&tree).unwrap_or(&path);
         let include = |place: &str| included(&tree, place);
-        let annotations = Annotations::parse(&text, place.as_str(), &include).map_err(|e| {
+        let annotations = Annotations::parse(text.clone(), place.as_str(), &include).map_err(|e| {
             let cut = e.line > 0 && !text.ends_with('\n') && e.line == text.lines().count();
             let hint = match (cut, e.line) {
                 (true, _) => "it ends in the middle of a line; is the file whole?",
@@ -71,6 +83,18 @@ impl Which {
             anyhow::Error::from(e).context(Failure::new(Kind::Input, format!("{name} cannot be read")).hint(hint))
         })?;
         Ok(Opened { name, path, text, annotations })
+    }
+}
+
+impl Of {
+    /// Reads the file and makes sure that it names the flavour.
+    ///
+    /// # Errors
+    /// As [`Which::open`] and [`Opened::names`].
+    pub fn open(&self) -> Result<Opened> {
+        let opened = self.which.open()?;
+        opened.names(&self.arch, &self.flavour)?;
+        Ok(opened)
     }
 }
 
@@ -121,7 +145,7 @@ pub fn symbol(name: &str) -> &str {
 /// # Errors
 /// It holds no symbol at all: everything would be absent.
 pub fn config(path: &Utf8Path) -> Result<Config> {
-    let config = Config::parse_lenient(&read(path)?);
+    let config = Config::parse_lenient(read(path)?);
     if config.is_empty() {
         fail!(Input, "{path} is no .config: it has no line CONFIG_NAME=VALUE");
     }
@@ -135,7 +159,8 @@ pub fn config(path: &Utf8Path) -> Result<Config> {
 pub fn read(path: &Utf8Path) -> Result<String> {
     let cannot = || Failure::new(Kind::Input, format!("cannot read {path}"));
     let file = File::open(path).with_context(cannot)?;
-    let mut bytes = Vec::new();
+    let size = file.metadata().map_or(0, |m| m.len().min(LARGEST));
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     file.take(LARGEST + 1).read_to_end(&mut bytes).with_context(cannot)?;
     if bytes.len() as u64 > LARGEST {
         fail!(Input, "{path} is larger than 100 MB"; "is it the right file?");
@@ -156,11 +181,12 @@ pub fn read(path: &Utf8Path) -> Result<String> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err(bad(0, "a byte order mark", format!("sed -i '1s/^\\xef\\xbb\\xbf//' {path}")));
     }
-    if let Some(at) = bytes.iter().position(|b| *b == b'\r') {
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        let at = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
+        return Err(bad(at, "not UTF-8", "is it the right file?".to_owned()));
+    };
+    if let Some(at) = text.find('\r') {
         return Err(bad(at, "a carriage return", format!("sed -i 's/\\r$//' {path}")));
-    }
-    if let Err(e) = std::str::from_utf8(&bytes) {
-        return Err(bad(e.valid_up_to(), "not UTF-8", "is it the right file?".to_owned()));
     }
     String::from_utf8(bytes).with_context(cannot)
 }

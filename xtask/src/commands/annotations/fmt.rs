@@ -22,7 +22,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let opened = args.which.open()?;
     let text = opened.annotations.to_canonical();
     let name = &opened.name;
-    if text == opened.text {
+    if *text == *opened.text {
         fx.ui.note(&format!("{name} is as Ubuntu's tool saves it."));
         return Ok(());
     }

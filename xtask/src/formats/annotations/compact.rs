@@ -1,15 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The shortest way to say what an entry says: what Ubuntu's tool does before it saves.
 //!
-//! `save` calls it. It must never change what a flavour of the header gets: where the Python tool
+//! `save` and `keep` call it. It must never change what a flavour of the header gets: where the Python tool
 //! does, the entry is spelled out instead.
 
+use std::sync::Arc;
+
 use super::header::Header;
+use super::parse::Annotations;
 use super::table::Entry;
+
+impl Annotations {
+    /// What the file itself has to say of a symbol, `None` for nothing: with includes, only what
+    /// differs from them.
+    pub(super) fn wanted(&self, symbol: &str, entry: &Entry) -> Option<Entry> {
+        let has_includes = !self.includes.is_empty();
+        let nothing = Entry::default();
+        let base = self.base.get(symbol).unwrap_or(&nothing);
+        let same = same_values(entry, base, &self.header);
+        let mut wanted = match compact(entry, &self.header, has_includes) {
+            None if same => return None,
+            // All keys are of flavours that the header only depends on.
+            None => Entry { policy: Arc::default(), ..entry.clone() },
+            Some(wanted) => {
+                let said = wanted.policy.iter().all(|(key, value)| base.value(key) == Some(value))
+                    && (wanted.note.is_none() || wanted.note == base.note);
+                if said && same && self.base.get(symbol).is_some() {
+                    return None;
+                }
+                wanted
+            }
+        };
+        repair(&mut wanted, entry, &self.header, base);
+        Some(wanted)
+    }
+}
 
 /// The entry as the Python tool would save it, `None` where it would leave it out (annotations.py
 /// of 5.4.0-200.220, lines 321-398).
-pub fn compact(entry: &Entry, header: &Header, has_includes: bool) -> Option<Entry> {
+fn compact(entry: &Entry, header: &Header, has_includes: bool) -> Option<Entry> {
     let mut entry = entry.clone();
     spell_out(&mut entry, header);
     for flavour in &header.flavours {
@@ -25,7 +54,10 @@ pub fn compact(entry: &Entry, header: &Header, has_includes: bool) -> Option<Ent
             entry.remove(flavour);
         }
     }
-    entry.policy.retain(|(key, _)| header.arches.contains(key) || header.flavours.contains(key));
+    let named = |key: &str| header.arches.iter().chain(&header.flavours).any(|name| *name == *key);
+    if !entry.policy.iter().all(|(key, _)| named(key)) {
+        entry.policy_mut().retain(|(key, _)| named(key));
+    }
     if is_absent(&entry) && !has_includes {
         return None;
     }
@@ -38,7 +70,7 @@ pub fn compact(entry: &Entry, header: &Header, has_includes: bool) -> Option<Ent
 }
 
 /// Whether two entries give every flavour of the header the same.
-pub fn same_values(a: &Entry, b: &Entry, header: &Header) -> bool {
+fn same_values(a: &Entry, b: &Entry, header: &Header) -> bool {
     header.flavours.iter().all(|flavour| resolve(a, header, flavour) == resolve(b, header, flavour))
 }
 
@@ -51,11 +83,11 @@ fn resolve<'a>(entry: &'a Entry, header: &Header, flavour: &str) -> &'a str {
 /// behind `base`, which is what included files say. Keys of flavours that the header does not name
 /// are not saved, though it may depend on them, and an architecture's key takes away what the
 /// included files say of them.
-pub fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry) {
+fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry) {
     let mut read = base.clone();
-    let mut sorted = entry.policy.clone();
+    let mut sorted = entry.policy.to_vec();
     sorted.sort();
-    read.merge(sorted, &header.arches);
+    read.merge(&sorted, &header.arches);
     for flavour in &header.flavours {
         let wanted = resolve(original, header, flavour);
         if resolve(&read, header, flavour) != wanted {
@@ -68,7 +100,7 @@ pub fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry
 }
 
 fn is_absent(entry: &Entry) -> bool {
-    !entry.policy.is_empty() && entry.policy.iter().all(|(_, value)| value == "-")
+    !entry.policy.is_empty() && entry.policy.iter().all(|(_, value)| **value == *"-")
 }
 
 /// One key for the architecture where all of its flavours have the same value.
@@ -115,15 +147,16 @@ fn spell_out(entry: &mut Entry, header: &Header) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::text::Text;
     use super::super::literal::{read_dict, write_dict};
     use super::{compact, repair, Entry, Header};
 
     fn entry(text: &str) -> Entry {
-        Entry { policy: read_dict(text).unwrap(), ..Entry::default() }
+        Entry { policy: read_dict(&Text::from(text)).unwrap().into(), ..Entry::default() }
     }
 
     fn text(entry: Option<Entry>) -> String {
-        let mut policy = entry.map(|entry| entry.policy).unwrap_or_default();
+        let mut policy = entry.map(|entry| entry.policy.to_vec()).unwrap_or_default();
         policy.sort();
         write_dict(policy.iter().map(|(k, v)| (k.as_str(), v.as_str())))
     }

@@ -4,9 +4,8 @@
 //! The flavour stage calls it. It must never take in what the vendor's tool could not read back:
 //! the build reads the file with that tool.
 
-use std::collections::BTreeSet;
-
 use super::super::config::{check_symbol, Config, Value, ValueKind};
+use super::super::text::Text;
 use super::super::vars::check_flavour;
 use super::super::FormatError;
 use super::lookup::SKIPPED;
@@ -89,12 +88,14 @@ impl Annotations {
         // A dependency reaches no further than one flavour, and keys of the flavour itself may
         // have been left behind: what differs is written down.
         let further = self.header.dependency(dependency).map(str::to_owned);
-        for entry in self.table.entries_mut() {
-            let wanted = entry.resolve(dependency, further.as_deref(), arch).unwrap_or("-").to_owned();
+        let mut differ = Vec::new();
+        for (place, (_, entry)) in self.table.iter().enumerate() {
+            let wanted = entry.resolve(dependency, further.as_deref(), arch).unwrap_or("-");
             if entry.resolve(flavour, Some(dependency), arch).unwrap_or("-") != wanted {
-                entry.put(flavour, &wanted);
+                differ.push((place, wanted.to_owned()));
             }
         }
+        differ.iter().for_each(|(place, wanted)| self.table.at_mut(*place).put(flavour, wanted));
         self.header.add(arch, flavour, Some(dependency));
         self.known.push(flavour.to_owned());
         Ok(())
@@ -105,13 +106,13 @@ impl Annotations {
     /// # Errors
     /// It is the only flavour, or another one depends on it.
     pub fn remove_flavour(&mut self, flavour: &str) -> Result<(), FormatError> {
-        if self.header.dependencies.iter().any(|(_, target)| target == flavour) {
+        if self.header.dependencies.iter().any(|(_, target)| **target == *flavour) {
             return Err(FormatError::new(flavour, "a flavour that another one depends on"));
         }
         if self.header.flavours == [flavour] {
             return Err(FormatError::new(flavour, "the only flavour of the annotations"));
         }
-        self.table.entries_mut().for_each(|entry| entry.remove(flavour));
+        self.table.remove_key(flavour);
         self.header.remove(flavour);
         self.known.retain(|known| known != flavour);
         Ok(())
@@ -127,11 +128,11 @@ impl Annotations {
     /// A flavour that the header does not name, a value that the format cannot hold.
     pub fn import(&mut self, config: &Config, arch: &str, flavour: &str) -> Result<Vec<String>, FormatError> {
         let keys = self.keys(arch, flavour)?;
-        let mut symbols: BTreeSet<String> = config.iter().map(|(symbol, _)| symbol.to_owned()).collect();
-        let ours = self.table.iter().filter(|(_, entry)| keys.of(entry).is_some());
-        symbols.extend(ours.map(|(symbol, _)| symbol.to_owned()));
+        let there = |entry| keys.of(entry).is_some_and(|value| value != "-");
+        let ours = self.table.iter().filter(|(symbol, entry)| there(entry) && config.get(symbol).is_none());
+        let gone: Vec<Text> = ours.map(|(symbol, _)| Text::from(symbol)).collect();
         let own = keys.own.clone();
-        self.take_in(symbols, config, arch, flavour, own)
+        self.take_in(config, &gone, arch, flavour, &own)
     }
 
     /// Takes in the symbols that a `.config` or a fragment mentions, and leaves the others as
@@ -141,39 +142,47 @@ impl Annotations {
     /// # Errors
     /// A flavour that the header does not name, a value that the format cannot hold.
     pub fn update(&mut self, config: &Config, arch: &str, flavour: Option<&str>) -> Result<Vec<String>, FormatError> {
-        let symbols = config.iter().map(|(symbol, _)| symbol.to_owned()).collect();
         let own = flavour.map_or_else(|| arch.to_owned(), |flavour| format!("{arch}-{flavour}"));
         // Whether a note is stale is then told by the flavour that the Python tool takes (annotations.py of
         // 5.4.0-200.220, line 310).
-        self.take_in(symbols, config, arch, flavour.unwrap_or("generic"), own)
+        self.take_in(config, &[], arch, flavour.unwrap_or("generic"), &own)
     }
 
+    /// Takes in all of `config`, and that `gone` is absent, under the key `own`. What the flavour has already
+    /// stays as it is written.
     fn take_in(
         &mut self,
-        symbols: BTreeSet<String>,
         config: &Config,
+        gone: &[Text],
         arch: &str,
         flavour: &str,
-        own: String,
+        own: &str,
     ) -> Result<Vec<String>, FormatError> {
-        let mut changes = Vec::new();
         let keys = self.keys(arch, flavour)?;
-        for symbol in symbols.iter().filter(|symbol| !SKIPPED.contains(&symbol.as_str())) {
-            let value = config.get(symbol).map_or(Ok("-"), writable)?;
+        let wanted = config.iter().map(|(symbol, value)| (symbol, Some(value)));
+        let mut changes = Vec::new();
+        for (symbol, value) in wanted.chain(gone.iter().map(|symbol| (symbol.as_str(), None))) {
+            let text = value.map_or("-", Value::as_str);
             let entry = self.table.get(symbol);
-            let changed = entry.and_then(|entry| keys.of(entry)) != Some(value);
-            let stale = changed && entry.is_some_and(|entry| entry.note.is_some());
-            changes.push((symbol.to_owned(), value.to_owned(), stale));
+            let has = entry.and_then(|entry| if own == keys.own { keys.of(entry) } else { entry.value(own) });
+            if has == Some(text) || SKIPPED.contains(&symbol) {
+                continue;
+            }
+            value.map(writable).transpose()?;
+            let differs = entry.and_then(|entry| keys.of(entry)) != Some(text);
+            let stale = differs && entry.is_some_and(|entry| entry.note.is_some());
+            changes.push((symbol, text, stale));
         }
         let mut stale_notes = Vec::new();
         for (symbol, value, stale) in changes {
-            let entry = self.table.entry(&symbol);
-            entry.put(&own, &value);
+            let entry = self.table.entry(symbol);
+            entry.put(own, value);
             if stale {
                 entry.note = Some(STALE_NOTE.to_owned());
-                stale_notes.push(symbol);
+                stale_notes.push(symbol.to_owned());
             }
         }
+        stale_notes.sort_unstable();
         Ok(stale_notes)
     }
 }

@@ -4,6 +4,7 @@
 //! `parse` reads it and `edit` adds a flavour to it. It must never rebuild a list: in some series
 //! it names more flavours than are built, and the vendor's order stays.
 
+use super::super::text::Text;
 use super::super::FormatError;
 use super::literal::{read_dict, write_dict, Pairs};
 
@@ -42,7 +43,8 @@ impl Header {
             } else if let Some(rest) = line.strip_prefix("# FLAVOUR: ") {
                 header.flavours = list(rest);
             } else if let Some(rest) = line.strip_prefix("# FLAVOUR_DEP: ") {
-                header.dependencies = read_dict(rest).map_err(|message| FormatError::at(number, 0, line, message))?;
+                let dict = Text::from(rest);
+                header.dependencies = read_dict(&dict).map_err(|message| FormatError::at(number, 0, line, message))?;
             }
             header.lines.push(line.to_owned());
         }
@@ -61,11 +63,11 @@ impl Header {
     /// of an included file (annotations.py, lines 190-196).
     pub fn check(&self, known: &[String]) -> Result<(), FormatError> {
         for (source, target) in &self.dependencies {
-            if !self.flavours.contains(source) {
+            if !self.flavours.iter().any(|name| **name == **source) {
                 let message = "a flavour of FLAVOUR_DEP that FLAVOUR does not name";
                 return Err(FormatError::new(source, message));
             }
-            if !known.contains(target) {
+            if !known.iter().any(|name| **name == **target) {
                 let message = "a flavour that FLAVOUR_DEP points at and no FLAVOUR names";
                 return Err(FormatError::new(target, message));
             }
@@ -75,7 +77,7 @@ impl Header {
 
     /// The flavour that `flavour` takes values from where it has none.
     pub fn dependency(&self, flavour: &str) -> Option<&str> {
-        self.dependencies.iter().find(|(source, _)| source == flavour).map(|(_, target)| target.as_str())
+        self.dependencies.iter().find(|(source, _)| **source == *flavour).map(|(_, target)| target.as_str())
     }
 
     /// Adds a flavour behind the others of its architecture.
@@ -86,8 +88,8 @@ impl Header {
             self.flavours.insert(at, flavour.to_owned());
         }
         if let Some(target) = dependency {
-            let pair = (flavour.to_owned(), target.to_owned());
-            self.dependencies.retain(|(source, _)| source != flavour);
+            let pair = (Text::from(flavour), Text::from(target));
+            self.dependencies.retain(|(source, _)| **source != *flavour);
             let at = self.dependencies.iter().position(|(source, _)| source.as_str() > flavour);
             self.dependencies.insert(at.unwrap_or(self.dependencies.len()), pair);
         }
@@ -97,7 +99,7 @@ impl Header {
     /// Takes a flavour out, and its dependency.
     pub fn remove(&mut self, flavour: &str) {
         self.flavours.retain(|name| name != flavour);
-        self.dependencies.retain(|(source, _)| source != flavour);
+        self.dependencies.retain(|(source, _)| **source != *flavour);
         self.write();
     }
 

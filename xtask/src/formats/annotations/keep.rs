@@ -3,14 +3,15 @@
 //!
 //! `save` calls it. It must never touch the line of a symbol that did not change, nor a comment.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::lines::{block, note_line, policy_line, MARKER};
 use super::parse::{Annotations, Kind};
-use super::save::{block, note_line, policy_line, MARKER};
 use super::table::Entry;
 
 /// Lines of the file that one symbol has.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Own {
     policy: Vec<usize>,
     note: Vec<usize>,
@@ -20,10 +21,11 @@ struct Own {
 pub struct Edit<'a> {
     annotations: &'a Annotations,
     /// What becomes of a line; `None` where it goes.
-    lines: Vec<Option<String>>,
+    lines: Vec<Option<Cow<'a, str>>>,
     /// New blocks, by the line they come before.
     new: BTreeMap<usize, String>,
-    own: HashMap<&'a str, Own>,
+    /// By place in the table, of the symbols that changed.
+    own: BTreeMap<usize, Own>,
     /// The line behind the last include.
     body: usize,
     with_notes: Section<'a>,
@@ -56,34 +58,37 @@ impl<'a> Section<'a> {
 }
 
 impl<'a> Edit<'a> {
-    /// The file as it was read.
-    pub fn new(annotations: &'a Annotations) -> Self {
+    /// The file as it was read, of which the symbols at the places `changed` will be brought up to date.
+    pub fn new(annotations: &'a Annotations, changed: &[usize]) -> Self {
         let parsed = &annotations.parsed;
         let last_include = parsed.lines.iter().rposition(|line| line.kind == Kind::Include);
         let mut edit = Edit {
             annotations,
-            lines: parsed.lines.iter().map(|line| Some(line.raw.clone())).collect(),
+            lines: parsed.lines.iter().map(|line| Some(Cow::Borrowed(&*line.raw))).collect(),
             new: BTreeMap::new(),
-            own: HashMap::new(),
+            own: changed.iter().map(|place| (*place, Own::default())).collect(),
             body: last_include.map_or(parsed.header, |at| at + 1),
             with_notes: Section::default(),
             without_notes: Section::default(),
             tail: String::new(),
         };
+        let table = &annotations.table;
+        let mut seen = vec![false; table.iter().len()];
         for (at, line) in parsed.lines.iter().enumerate() {
-            let Kind::Symbol { name, policy } = &line.kind else {
+            let Kind::Symbol { place, policy } = line.kind else {
                 continue;
             };
-            let own = edit.own.entry(name).or_default();
-            let is_first = own.policy.is_empty() && own.note.is_empty();
-            if *policy { &mut own.policy } else { &mut own.note }.push(at);
+            if let Some(own) = edit.own.get_mut(&place) {
+                if policy { &mut own.policy } else { &mut own.note }.push(at);
+            }
+            let is_first = !std::mem::replace(&mut seen[place], true);
             if at < edit.body {
                 continue;
             }
-            let has_note = parsed.table.get(name).is_some_and(|entry| entry.note.is_some());
+            let has_note = table.settled(place).is_some_and(|entry| entry.note.is_some());
             let section = if has_note { &mut edit.with_notes } else { &mut edit.without_notes };
             if is_first {
-                section.push(name, at);
+                section.push(table.at(place).0, at);
             }
             section.end = at + 1;
         }
@@ -122,11 +127,12 @@ impl<'a> Edit<'a> {
     }
 
     /// Brings the lines of a symbol that changed up to date.
-    pub fn symbol(&mut self, symbol: &'a str) {
+    pub fn symbol(&mut self, place: usize) {
         let annotations = self.annotations;
-        let old = annotations.parsed.table.get(symbol);
-        let wanted = annotations.table.get(symbol).and_then(|entry| annotations.wanted(symbol, entry));
-        let own = self.own.remove(symbol).unwrap_or_default();
+        let (symbol, entry) = annotations.table.at(place);
+        let old = annotations.table.settled(place);
+        let wanted = annotations.wanted(symbol, entry);
+        let own = self.own.remove(&place).unwrap_or_default();
         let Some(wanted) = wanted else {
             return self.take_out(&own);
         };
@@ -141,14 +147,14 @@ impl<'a> Edit<'a> {
         };
         let rest = Own { policy: own.policy[1..].to_vec(), note: Vec::new() };
         self.take_out(&rest);
-        self.lines[first] = Some(policy_line(symbol, &wanted));
+        self.lines[first] = Some(policy_line(symbol, &wanted).into());
         match own.note.as_slice() {
             [] if wanted.note.is_some() && !wanted.one_line => {
-                self.lines[first] = Some(block(symbol, &wanted));
+                self.lines[first] = Some(block(symbol, &wanted).into());
             }
             [at, more @ ..] if old.note != wanted.note => {
                 more.iter().for_each(|at| self.lines[*at] = None);
-                self.lines[*at] = Some(note_line(symbol, &wanted));
+                self.lines[*at] = Some(note_line(symbol, &wanted).into());
             }
             _ => {}
         }
@@ -192,9 +198,10 @@ impl<'a> Edit<'a> {
 
     /// The text.
     pub fn finish(mut self) -> String {
-        let mut text = String::new();
+        let length = self.lines.iter().flatten().map(|line| line.len()).sum::<usize>();
+        let mut text = String::with_capacity(length + length / 8);
         let mut add = |part: &str| {
-            if !text.is_empty() && !text.ends_with('\n') {
+            if !part.is_empty() && !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');
             }
             text.push_str(part);

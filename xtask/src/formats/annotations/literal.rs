@@ -4,55 +4,57 @@
 //! `header` and `parse` read with it, `save` writes with it. It must never evaluate anything
 //! else: the Python tool reads with `literal_eval`, and no vendor's file holds more than these.
 
-use std::iter::Peekable;
 use std::str::Chars;
+
+use super::super::text::Text;
 
 /// Keys and values of a dict, in order; a key given twice keeps its place and takes the last
 /// value.
-pub type Pairs = Vec<(String, String)>;
+pub type Pairs = Vec<(Text, Text)>;
 
 /// Reads `{'a': 'b', …}`; the error says what is wrong with it.
-pub fn read_dict(text: &str) -> Result<Pairs, &'static str> {
-    let mut chars = text.chars().peekable();
+pub fn read_dict(text: &Text) -> Result<Pairs, &'static str> {
     let mut pairs = Pairs::new();
-    take(&mut chars, '{').ok_or("not a dict, which begins with `{`")?;
+    let mut cursor = Cursor { text, at: 0 };
+    cursor.skip_space();
+    cursor.take(b'{').ok_or("not a dict, which begins with `{`")?;
     loop {
-        skip_space(&mut chars);
-        if chars.next_if_eq(&'}').is_some() {
+        cursor.skip_space();
+        if cursor.take(b'}').is_some() {
             break;
         }
-        let key = read_string(&mut chars)?;
-        take(&mut chars, ':').ok_or("no `:` behind the key of a dict")?;
-        skip_space(&mut chars);
-        let value = read_string(&mut chars)?;
+        let key = cursor.string()?;
+        cursor.skip_space();
+        cursor.take(b':').ok_or("no `:` behind the key of a dict")?;
+        cursor.skip_space();
+        let value = cursor.string()?;
         if pairs.len() >= LARGEST {
             return Err("a dict of more than 500 keys");
         }
         put(&mut pairs, key, value);
-        skip_space(&mut chars);
-        match chars.next() {
-            Some(',') => {}
-            Some('}') => break,
-            _ => return Err("neither `,` nor `}` behind the value of a dict"),
+        cursor.skip_space();
+        if cursor.take(b',').is_none() {
+            cursor.take(b'}').ok_or("neither `,` nor `}` behind the value of a dict")?;
+            break;
         }
     }
-    skip_space(&mut chars);
-    match chars.next() {
-        None => Ok(pairs),
-        Some(_) => Err("more than a dict"),
+    cursor.skip_space();
+    if cursor.at < text.len() {
+        return Err("more than a dict");
     }
+    Ok(pairs)
 }
 
 /// Reads the text between two `'` as Python reads it; `None` where Python would refuse it.
-pub fn unescape(inner: &str) -> Option<String> {
-    let text = format!("'{inner}'");
-    let mut chars = text.chars().peekable();
-    let value = read_string(&mut chars).ok()?;
-    chars.next().is_none().then_some(value)
+pub fn unescape(inner: &str) -> Option<Text> {
+    let text = Text::from(format!("'{inner}'"));
+    let mut cursor = Cursor { text: &text, at: 0 };
+    let value = cursor.string().ok()?;
+    (cursor.at == text.len()).then_some(value)
 }
 
 /// Sets a key, at its place or at the end.
-pub fn put(pairs: &mut Pairs, key: String, value: String) {
+pub fn put(pairs: &mut Pairs, key: Text, value: Text) {
     match pairs.iter_mut().find(|(name, _)| *name == key) {
         Some(pair) => pair.1 = value,
         None => pairs.push((key, value)),
@@ -82,40 +84,61 @@ fn write(text: &str) -> String {
 /// More keys than any header has flavours; it bounds what finding a key costs.
 const LARGEST: usize = 500;
 
-fn skip_space(chars: &mut Peekable<Chars>) {
-    while chars.next_if_eq(&' ').is_some() {}
+/// A place in a text. All that a dict is made of but its strings is ASCII, so bytes will do.
+struct Cursor<'a> {
+    text: &'a Text,
+    at: usize,
 }
 
-fn take(chars: &mut Peekable<Chars>, wanted: char) -> Option<char> {
-    skip_space(chars);
-    chars.next_if_eq(&wanted)
-}
+impl Cursor<'_> {
+    fn skip_space(&mut self) {
+        while self.take(b' ').is_some() {}
+    }
 
-fn read_string(chars: &mut Peekable<Chars>) -> Result<String, &'static str> {
-    let quote = chars.next_if(|c| "'\"".contains(*c)).ok_or("not a string in quotes")?;
-    let mut text = String::new();
-    loop {
-        match chars.next().ok_or("a string that is not closed")? {
-            c if c == quote => return Ok(text),
-            '\\' => {
-                let c = chars.next().ok_or("a string that is not closed")?;
-                match c {
-                    '\\' | '\'' | '"' => text.push(c),
-                    'x' => text.push(read_code(chars, 2)?),
-                    'u' => text.push(read_code(chars, 4)?),
-                    // Python gives these a meaning that no `.config` has a use for.
-                    'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | 'N' | 'U' | '0'..='7' => {
-                        return Err("an escape that no value of a .config holds");
-                    }
-                    other => text.extend(['\\', other]),
-                }
-            }
-            c => text.push(c),
+    fn take(&mut self, wanted: u8) -> Option<()> {
+        let found = self.text.as_bytes().get(self.at) == Some(&wanted);
+        self.at += usize::from(found);
+        found.then_some(())
+    }
+
+    /// A string in quotes, which is a piece of the text where nothing in it is escaped.
+    fn string(&mut self) -> Result<Text, &'static str> {
+        let bytes = self.text.as_bytes();
+        let quote = *bytes.get(self.at).filter(|b| b"'\"".contains(b)).ok_or("not a string in quotes")?;
+        let start = self.at + 1;
+        let length = bytes[start..].iter().position(|b| *b == quote || *b == b'\\');
+        let end = start + length.ok_or("a string that is not closed")?;
+        if bytes[end] == quote {
+            self.at = end + 1;
+            return Ok(self.text.piece(start..end));
         }
+        let mut chars = self.text[start..].chars();
+        let mut value = String::new();
+        loop {
+            match chars.next().ok_or("a string that is not closed")? {
+                c if c == char::from(quote) => break,
+                '\\' => {
+                    let c = chars.next().ok_or("a string that is not closed")?;
+                    match c {
+                        '\\' | '\'' | '"' => value.push(c),
+                        'x' => value.push(read_code(&mut chars, 2)?),
+                        'u' => value.push(read_code(&mut chars, 4)?),
+                        // Python gives these a meaning that no `.config` has a use for.
+                        'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | 'N' | 'U' | '0'..='7' => {
+                            return Err("an escape that no value of a .config holds");
+                        }
+                        other => value.extend(['\\', other]),
+                    }
+                }
+                c => value.push(c),
+            }
+        }
+        self.at = self.text.len() - chars.as_str().len();
+        Ok(Text::from(value))
     }
 }
 
-fn read_code(chars: &mut Peekable<Chars>, digits: u32) -> Result<char, &'static str> {
+fn read_code(chars: &mut Chars, digits: u32) -> Result<char, &'static str> {
     let mut code = 0;
     for _ in 0..digits {
         let digit = chars.next().and_then(|c| c.to_digit(16));
@@ -130,8 +153,12 @@ fn read_code(chars: &mut Peekable<Chars>, digits: u32) -> Result<char, &'static 
 
 #[cfg(test)]
 mod tests {
-    use super::{read_dict, unescape, write_dict};
+    use super::{unescape, write_dict, Pairs, Text};
     use proptest::prelude::*;
+
+    fn read_dict(text: &str) -> Result<Pairs, &'static str> {
+        super::read_dict(&Text::from(text))
+    }
 
     #[test]
     fn dicts() {
@@ -184,7 +211,7 @@ mod tests {
     proptest! {
         #[test]
         fn written_and_read(pairs in prop::collection::btree_map("[ -~]{0,5}", "[ -~é]{0,8}", 0..5)) {
-            let pairs: Vec<(String, String)> = pairs.into_iter().collect();
+            let pairs: Pairs = pairs.iter().map(|(k, v)| (Text::from(k.as_str()), Text::from(v.as_str()))).collect();
             let text = write_dict(pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())));
             prop_assert_eq!(read_dict(&text), Ok(pairs));
         }

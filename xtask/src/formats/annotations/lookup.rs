@@ -5,9 +5,8 @@
 //! holds. It must never answer for a flavour that the header does not name: the Python tool does,
 //! and silently gives the architecture's values.
 
-use std::collections::BTreeSet;
-
 use super::super::config::{Config, Value};
+use super::super::text::Text;
 use super::super::FormatError;
 use super::literal;
 use super::parse::Annotations;
@@ -49,7 +48,11 @@ pub(super) struct Keys<'a> {
 impl Keys<'_> {
     /// The value as it is written, `-` included.
     pub fn of<'e>(&self, entry: &'e Entry) -> Option<&'e str> {
-        entry.resolve(&self.own, self.dependency, self.arch)
+        self.text_of(entry).map(Text::as_str)
+    }
+
+    fn text_of<'e>(&self, entry: &'e Entry) -> Option<&'e Text> {
+        entry.resolved(&self.own, self.dependency, self.arch)
     }
 }
 
@@ -86,14 +89,13 @@ impl Annotations {
     /// An architecture or a flavour that the header does not name.
     pub fn export(&self, arch: &str, flavour: &str) -> Result<Config, FormatError> {
         let keys = self.keys(arch, flavour)?;
-        let mut config = Config::default();
-        for (symbol, entry) in self.table.iter() {
-            match keys.of(entry) {
-                None | Some("-") => {}
-                Some(value) => config.set(symbol, Value::parse(value)?)?,
+        let mut entries = Vec::with_capacity(self.table.iter().len());
+        for (symbol, entry) in self.table.texts() {
+            if let Some(value) = keys.text_of(entry).filter(|value| ***value != *"-") {
+                entries.push((symbol.clone(), Value::of(value.clone())?));
             }
         }
-        Ok(config)
+        Ok(Config::of(entries))
     }
 
     /// How a `.config` differs from what the annotations say, in the order of names, without the
@@ -103,14 +105,14 @@ impl Annotations {
     /// An architecture or a flavour that the header does not name.
     pub fn check(&self, config: &Config, arch: &str, flavour: &str) -> Result<Vec<Mismatch>, FormatError> {
         let keys = self.keys(arch, flavour)?;
-        let ours = self.table.iter().map(|(symbol, _)| symbol);
-        let symbols: BTreeSet<&str> = ours.chain(config.iter().map(|(symbol, _)| symbol)).collect();
+        let none = |symbol: &str| self.table.get(symbol).is_none();
+        let theirs =
+            config.iter().filter(|(symbol, _)| none(symbol)).map(|(symbol, value)| (symbol, None, Some(value)));
+        let ours = self.table.iter().map(|(symbol, entry)| (symbol, keys.of(entry), config.get(symbol)));
         let mut found = Vec::new();
-        for symbol in symbols {
-            let expected = self.table.get(symbol).and_then(|entry| keys.of(entry));
-            let expected = expected.filter(|value| *value != "-");
-            let actual = config.get(symbol).map(Value::as_str);
-            if !SKIPPED.contains(&symbol) && !same(expected, actual) {
+        for (symbol, expected, actual) in ours.chain(theirs) {
+            let (expected, actual) = (expected.filter(|value| *value != "-"), actual.map(Value::as_str));
+            if !same(expected, actual) && !SKIPPED.contains(&symbol) {
                 found.push(Mismatch {
                     symbol: symbol.to_owned(),
                     expected: expected.map(str::to_owned),
@@ -118,6 +120,7 @@ impl Annotations {
                 });
             }
         }
+        found.sort_by(|a, b| a.symbol.cmp(&b.symbol));
         Ok(found)
     }
 

@@ -79,7 +79,7 @@ impl Annotations {
         }
         for flavour in before.flavours.iter().filter(|f| !after.flavours.contains(f)) {
             self.header.flavours.contains(flavour).then(|| self.header.remove(flavour));
-            self.table.entries_mut().for_each(|entry| entry.remove(flavour));
+            self.table.remove_key(flavour);
         }
         self.header.check(&self.known).ok()
     }

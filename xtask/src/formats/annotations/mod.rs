@@ -9,6 +9,8 @@ mod compact;
 mod edit;
 mod header;
 mod keep;
+mod line;
+mod lines;
 mod literal;
 mod lookup;
 mod merge;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::super::FormatError;
-use super::literal::write_dict;
+use super::literal::{write_dict, Pairs};
 use super::parse::Annotations;
 use super::table::Entry;
 
@@ -25,7 +25,7 @@ impl Annotations {
     pub fn query(&self) -> String {
         let header = &self.header;
         let list = |names: &[String]| format!("[{}]", comma(names.iter().map(|name| quote(name))));
-        let dict = |pairs: &[(String, String)]| {
+        let dict = |pairs: &Pairs| {
             format!("{{{}}}", comma(pairs.iter().map(|(key, value)| format!("{}: {}", quote(key), quote(value)))))
         };
         let attributes = [

@@ -5,31 +5,21 @@
 //! second is byte for byte what Ubuntu's tool saves. It must never write a text that gives a
 //! flavour of the header another value than the annotations it was made from.
 
-use std::collections::BTreeMap;
-
-use super::compact::{compact, repair, same_values};
 use super::keep::Edit;
-use super::literal::write_dict;
+use super::lines::{block, MARKER};
 use super::parse::Annotations;
 use super::table::Entry;
-
-/// The heading of the second half.
-pub(super) const MARKER: &str = "# ---- Annotations without notes ----";
 
 impl Annotations {
     /// The text with all lines as they were read, comments among them, but for those of symbols
     /// and flavours that changed. From a text in the vendor's form, it is the vendor's form, but
     /// for a heading that is left without symbols.
     pub fn to_text(&self) -> String {
-        let mut edit = Edit::new(self);
+        let mut changed: Vec<usize> = self.table.changed().collect();
+        changed.sort_by_key(|place| self.table.at(*place).0);
+        let mut edit = Edit::new(self, &changed);
         edit.header();
-        let mut symbols: Vec<(&str, &Entry)> = self.table.iter().collect();
-        symbols.sort_by_key(|(symbol, _)| *symbol);
-        for (symbol, entry) in symbols {
-            if self.parsed.table.get(symbol) != Some(entry) {
-                edit.symbol(symbol);
-            }
-        }
+        changed.into_iter().for_each(|place| edit.symbol(place));
         edit.finish()
     }
 
@@ -61,54 +51,6 @@ impl Annotations {
         }
         text
     }
-
-    /// What the file itself has to say of a symbol, `None` for nothing: with includes, only what
-    /// differs from them.
-    pub(super) fn wanted(&self, symbol: &str, entry: &Entry) -> Option<Entry> {
-        let has_includes = !self.includes.is_empty();
-        let nothing = Entry::default();
-        let base = self.base.get(symbol).unwrap_or(&nothing);
-        let same = same_values(entry, base, &self.header);
-        let mut wanted = match compact(entry, &self.header, has_includes) {
-            None if same => return None,
-            // All keys are of flavours that the header only depends on.
-            None => Entry { policy: Vec::new(), ..entry.clone() },
-            Some(wanted) => {
-                let said = wanted.policy.iter().all(|(key, value)| base.value(key) == Some(value))
-                    && (wanted.note.is_none() || wanted.note == base.note);
-                if said && same && self.base.get(symbol).is_some() {
-                    return None;
-                }
-                wanted
-            }
-        };
-        repair(&mut wanted, entry, &self.header, base);
-        Some(wanted)
-    }
-}
-
-/// A symbol's lines.
-pub(super) fn block(symbol: &str, entry: &Entry) -> String {
-    let policy = policy_line(symbol, entry);
-    match &entry.note {
-        Some(_) if !entry.one_line => format!("{policy}{}\n", note_line(symbol, entry)),
-        _ => policy,
-    }
-}
-
-pub(super) fn policy_line(symbol: &str, entry: &Entry) -> String {
-    let sorted: BTreeMap<&str, &str> = entry.policy.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    let name = format!("CONFIG_{symbol}");
-    let note = match &entry.note {
-        Some(note) if entry.one_line => format!(" note<{note}>"),
-        _ => String::new(),
-    };
-    format!("{name:<47} policy<{}>{note}\n", write_dict(sorted))
-}
-
-pub(super) fn note_line(symbol: &str, entry: &Entry) -> String {
-    let name = format!("CONFIG_{symbol}");
-    format!("{name:<47} note<{}>\n", entry.note.as_deref().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -245,6 +187,37 @@ mod tests {
                 for (arch, flavour) in [("amd64", "generic"), ("arm64", "generic"), ("arm64", "t")] {
                     let (a, b) = (annotations.export(arch, flavour), again.export(arch, flavour));
                     prop_assert_eq!(a, b, "{}", text);
+                }
+            }
+        }
+
+        /// Saving and reading a saved file, exporting and importing an export: nothing comes of either.
+        #[test]
+        fn there_and_back(
+            body in "(CONFIG_[A-F] policy<\\{('(arm64|amd64|arm64-generic|arm64-t|amd64-generic)': '(y|m|n|-|250|0x1f|\"a b\")', )*\\}>( note<x>)?\n){0,10}",
+            symbols in prop::collection::btree_map("[A-H]", "y|m|n|-|300|\"c\"", 0..6),
+        ) {
+            let header = HEADER.replace("\n\n", "\n# FLAVOUR_DEP: {'arm64-t': 'arm64-generic'}\n\n");
+            let saved = read(&format!("{header}{body}")).to_canonical();
+            let annotations = read(&saved);
+            prop_assert_eq!(annotations.to_text(), saved.as_str());
+            prop_assert_eq!(annotations.to_canonical(), saved.as_str());
+            for (arch, flavour) in [("amd64", "generic"), ("arm64", "generic"), ("arm64", "t")] {
+                let mut config = annotations.export(arch, flavour).unwrap();
+                let mut same = annotations.clone();
+                prop_assert_eq!(same.import(&config, arch, flavour), Ok(Vec::new()));
+                prop_assert_eq!(same.to_text(), saved.as_str());
+                prop_assert_eq!(same.to_canonical(), saved.as_str());
+                for (symbol, value) in &symbols {
+                    match value.as_str() {
+                        "-" => config.remove(symbol),
+                        value => config.set(symbol, Value::parse(value).unwrap()).unwrap(),
+                    }
+                }
+                let mut other = annotations.clone();
+                other.import(&config, arch, flavour).unwrap();
+                for text in [other.to_text(), other.to_canonical()] {
+                    prop_assert_eq!(read(&text).export(arch, flavour).unwrap(), config.clone(), "{}", text);
                 }
             }
         }
