@@ -40,6 +40,23 @@ pub struct Settings {
 pub struct Flavour {
     /// What the fragment is applied to: a flavour of the vendor's, or `tiny`.
     pub base: String,
+    /// A file of the repository: the output of `lsmod` on the machine that the kernel is for. A build then keeps
+    /// only the modules that it names.
+    #[serde(default)]
+    pub modules: Option<String>,
+    #[serde(default)]
+    pub abi: AbiOf,
+}
+
+/// Whose ABI number packages carry, which is a part of their names and of `uname -r`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AbiOf {
+    /// The vendor's: a build replaces the one before.
+    #[default]
+    Vendor,
+    /// One of each commit: builds can be installed side by side.
+    Unique,
 }
 
 /// One suite of a distribution.
@@ -141,6 +158,14 @@ impl Settings {
         }
         for name in self.flavours.keys().chain(self.suites.keys()) {
             word(name)?;
+        }
+        for (name, flavour) in &self.flavours {
+            let Some(path) = &flavour.modules else { continue };
+            let bad = |part: &str| part.is_empty() || part == "." || part == ".." || part.chars().any(char::is_control);
+            if path.split('/').any(bad) {
+                fail!(Input, "setting `modules` of flavour `{name}` is `{path}`, which is no file of the repository";
+                    "for example `kernel/configs/{name}.modules`, with the output of `lsmod`");
+            }
         }
         for (name, suite) in &self.suites {
             if !self.distributions.contains_key(&suite.distribution) {
@@ -265,6 +290,9 @@ mod tests {
             ("suffix = \"+lab\"", "sufix = \"+lab\"", "sufix"),
             ("architecture = \"arm64\"", "architecture = \"arm65\"", "arm65"),
             ("tickless = {", "\"tick less\" = {", "tick less"),
+            ("tickless = {", "tickless = { modules = \"../lsmod\",", "../lsmod"),
+            ("tickless = {", "tickless = { modules = \"/etc/passwd\",", "/etc/passwd"),
+            ("tickless = {", "tickless = { abi = \"mine\",", "mine"),
             ("distribution = \"debian\"", "distribution = \"suse\"", "suse"),
         ];
         for (from, to, named) in cases {

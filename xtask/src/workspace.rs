@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Failure, Kind};
-use crate::settings::{Settings, TINY};
+use crate::settings::{Flavour, Settings, TINY};
 
 /// The file with the settings.
 pub const SETTINGS: &str = "Cargo.toml";
@@ -97,8 +97,14 @@ impl Workspace {
     /// Is `path` (relative to the root, `/` between) one of this repository's files?
     pub fn is_ours(&self, path: &str) -> bool {
         let top = path.split('/').next().unwrap_or(path);
-        OURS.contains(&top) || self.settings.flavours.keys().any(|f| path == vars_path(f) || path == fragment_path(f))
+        let mut of_flavours = self.settings.flavours.iter().flat_map(|(name, flavour)| files_of(name, flavour));
+        OURS.contains(&top) || of_flavours.any(|file| file == path)
     }
+}
+
+/// The files that a flavour is made from.
+pub fn files_of<'a>(name: &str, flavour: &'a Flavour) -> impl Iterator<Item = String> + use<'a> {
+    [vars_path(name), fragment_path(name)].into_iter().chain(flavour.modules.clone())
 }
 
 /// Where a flavour's metadata stands, in Ubuntu's place and format.

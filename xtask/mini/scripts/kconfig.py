@@ -6,6 +6,7 @@ Writes .config in the current folder; syncconfig also writes what make and the
 compiler read. The Makefile exports srctree, SRCARCH and CC.
 """
 import os
+import re
 import sys
 
 from kconfiglib import Kconfig
@@ -18,8 +19,25 @@ def all_no(kconf):
         symbol.set_value(2 if symbol.is_allnoconfig_y else 0)
 
 
+def only_loaded(kconf):
+    """Switches off the modules that the output of lsmod, in $LSMOD, does not name."""
+    with open(os.environ["LSMOD"], encoding="ascii") as listing:
+        loaded = {line.split()[0] for line in listing if line.strip() and not line.startswith("Module ")}
+    with open(f"{SRCTREE}/Kbuild", encoding="ascii") as kbuild:
+        found = re.findall(r"obj-\$\(CONFIG_(\w+)\) \+= \S*?(\w+)\.o", kbuild.read())
+    for symbol, module in found:
+        if kconf.syms[symbol].str_value == "m" and module not in loaded:
+            kconf.syms[symbol].set_value(0)
+    for module in sorted(loaded - {module for _, module in found}):
+        print(f"{module} config not found!!", file=sys.stderr)
+
+
 def main(target, *fragments):
     kconf = Kconfig("Kconfig", warn_to_stderr=False)
+    if target in ("menuconfig", "nconfig"):
+        from menuconfig import menuconfig
+        menuconfig(kconf)
+        return
     # A fragment is appended to a whole config, so that values are given twice.
     if target == "tinyconfig":
         all_no(kconf)
@@ -30,6 +48,9 @@ def main(target, *fragments):
         kconf.load_config(f"{SRCTREE}/arch/{os.environ['SRCARCH']}/configs/defconfig")
     elif target in ("olddefconfig", "savedefconfig", "syncconfig"):
         kconf.load_config(".config")
+    elif target == "localmodconfig":
+        kconf.load_config(".config")
+        only_loaded(kconf)
     elif target == "merge":
         kconf.load_config(".config")
         for fragment in fragments:

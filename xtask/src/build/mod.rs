@@ -22,3 +22,4 @@ pub mod progress;
 pub mod sbuild;
 pub mod source;
 pub mod tree;
+pub mod trim;

@@ -20,7 +20,7 @@ use crate::build::mode::Mode;
 use crate::build::progress::Progress;
 use crate::build::sbuild::Builder as Sbuild;
 use crate::build::source::{Makefile, Source};
-use crate::build::{apart, depends, direct, sbuild, source, tree as build_tree};
+use crate::build::{apart, depends, direct, sbuild, source, tree as build_tree, trim};
 use crate::effects::{repository, Did, Effects};
 use crate::flavour::packaging::{self, Packaging};
 use crate::formats::config::Config;
@@ -73,6 +73,9 @@ pub struct Args {
     /// Remember what was compiled, between builds and versions
     #[arg(long)]
     pub ccache: bool,
+    /// Build all modules, whatever the flavour's `modules` says
+    #[arg(long)]
+    pub no_trim: bool,
     /// Build again even where the same packages are there
     #[arg(long)]
     pub again: bool,
@@ -122,6 +125,9 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let room = recipe.as_ref().map_or_else(|| Ok("this-machine".to_owned()), Recipe::name)?;
     let mut variables = source::variables(&plan.flavour, ubuntu);
     variables.extend(plan.mode.variables(plan.host, plan.runs));
+    if plan.abi != plan.version.abi()? {
+        variables.push(format!("abinum={}", plan.abi.abinum));
+    }
     if apart && ubuntu {
         variables.extend(apart::variables(&builder.folder(&source)));
     }
@@ -151,20 +157,22 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let objects = args.incremental.then(|| plan.objects(fx, workspace, &ready, &room, &variables)).transpose()?;
 
     let foreign = chroot.as_ref().filter(|_| ubuntu && plan.suite != workspace.settings.series);
-    let adapted = if let Some(chroot) = foreign {
-        let fragment = Config::parse(&packaging::required(&repo, tree, &fragment_path(&plan.flavour))?)?;
-        let configured = Configured {
-            repo: &repo,
-            tree,
-            dir: plan.packaging.dir(),
-            flavour: &plan.flavour,
-            host: plan.host,
-            fragment: &fragment,
-        };
-        compiler::adapt(fx, chroot, archs[0], &configured, &ready.path)?
-    } else {
-        Adapted::default()
+    let fragment = Config::parse(&packaging::required(&repo, tree, &fragment_path(&plan.flavour))?)?;
+    let configured = Configured {
+        repo: &repo,
+        tree,
+        dir: plan.packaging.dir(),
+        flavour: &plan.flavour,
+        host: plan.host,
+        fragment: &fragment,
     };
+    let mut adapted = match foreign {
+        Some(chroot) => compiler::adapt(fx, chroot, archs[0], &configured, &ready.path)?,
+        None => Adapted::default(),
+    };
+    if let Some(listing) = &plan.modules {
+        trim::trim(fx, &configured, listing, &ready.path, &mut adapted.files)?;
+    }
     let launcher = plan.launcher.open(fx, chroot.as_ref(), plan.mode, plan.host, scratch.path())?;
     let changelog = packaging::required(&repo, tree, &format!("{}/changelog", plan.packaging.dir()))?;
     let step = fx.ui.step("pack what stands for the tree");
@@ -240,12 +248,13 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         files: metadata::sizes(fresh.path())?,
         seconds: start.elapsed().as_secs(),
         reproduce: format!(
-            "git checkout {} && cargo xtask build {} --{}{}{} --flavour {} --suite {}{}",
+            "git checkout {} && cargo xtask build {} --{}{}{}{} --flavour {} --suite {}{}",
             plan.history.tip,
             plan.host.debian,
             plan.mode,
             if plan.mode == Mode::Emulated && plan.accelerate.is_none() { " --no-accelerate" } else { "" },
             if plan.direct { " --host" } else { "" },
+            if args.no_trim { " --no-trim" } else { "" },
             plan.flavour,
             plan.suite,
             plan.snapshot.as_ref().map_or(String::new(), |date| format!(" --snapshot {}", date.as_str())),

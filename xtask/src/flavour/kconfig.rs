@@ -14,11 +14,15 @@ use git2::{ObjectType, Oid, Repository};
 use xshell::cmd;
 
 use super::probes;
+use super::symbols::Symbols;
 use crate::arch::{self, Arch};
-use crate::effects::{Effects, Run, Scratch};
+use crate::effects::{Did, Effects, Run, Scratch};
 use crate::error::Kind;
 use crate::formats::config::Config;
 use crate::sandbox;
+
+/// Far more questions than `localmodconfig` has.
+const ANSWERS: usize = 10_000;
 
 /// Whose compiler and tools Kconfig runs with.
 #[derive(Debug, Clone)]
@@ -53,10 +57,35 @@ impl<'a> Kconfig<'a> {
         arch: &'static Arch,
         recorded: Option<&Config>,
     ) -> Result<Self> {
+        Self::read(fx, repo, tree, arch, recorded, false)
+    }
+
+    /// The same with all the tree's makefiles, which say what is a module of which symbol.
+    ///
+    /// # Errors
+    /// As [`Kconfig::new`].
+    pub fn with_makefiles(
+        fx: &'a Effects,
+        repo: &Repository,
+        tree: Oid,
+        arch: &'static Arch,
+        recorded: Option<&Config>,
+    ) -> Result<Self> {
+        Self::read(fx, repo, tree, arch, recorded, true)
+    }
+
+    fn read(
+        fx: &'a Effects,
+        repo: &Repository,
+        tree: Oid,
+        arch: &'static Arch,
+        recorded: Option<&Config>,
+        makefiles: bool,
+    ) -> Result<Self> {
         let scratch = fx.scratch("kconfig", None)?;
         let mut this =
             Self { fx, scratch, arch, programs: Programs::Machine, probed: BTreeSet::new(), defined: BTreeSet::new() };
-        for (path, mode, id) in files(repo, tree, arch)? {
+        for (path, mode, id) in files(repo, tree, arch, makefiles)? {
             this.write_one(&path, repo.find_blob(id)?.content(), mode, recorded)?;
         }
         Ok(this)
@@ -87,6 +116,50 @@ impl<'a> Kconfig<'a> {
         fs::read_to_string(self.file(".config")).context("Kconfig wrote no .config")
     }
 
+    /// `make localmodconfig` of `config`: of the modules, those that `listing` (the output of `lsmod`) names. The
+    /// `.config` that it leaves, and the names that it knows no symbol for.
+    ///
+    /// # Errors
+    /// Kconfig fails.
+    pub fn localmodconfig(&self, config: &str, listing: &str) -> Result<(String, Vec<String>)> {
+        fs::write(self.file(".config"), config)?;
+        fs::write(self.file(".lsmod"), listing)?;
+        let mut unknown = Vec::new();
+        let watch = |line: &str| {
+            unknown.extend(line.strip_suffix(" config not found!!").map(str::to_owned));
+        };
+        // A symbol that comes to light is asked for; an empty line takes its default.
+        let run = self.run("localmodconfig")?.stdin("\n".repeat(ANSWERS)).watch(watch);
+        self.fx.read(run)?;
+        let text = fs::read_to_string(self.file(".config")).context("Kconfig wrote no .config")?;
+        Ok((text, unknown))
+    }
+
+    /// `make TARGET` on this terminal (`menuconfig`, `nconfig`): the configuration that the person leaves, resolved;
+    /// `None` in a dry run. `changes` is the file that it will end up in.
+    ///
+    /// # Errors
+    /// Kconfig fails, the program that draws the menus cannot be compiled.
+    pub fn edited(&self, config: &str, target: &str, changes: &Utf8Path) -> Result<Option<Config>> {
+        fs::write(self.file(".config"), config)?;
+        let hint = "it is compiled on this machine, with libncurses-dev and pkg-config";
+        let run = self.run(target)?.on_terminal().or(Kind::Machine, hint);
+        if self.fx.change(changes, run)? == Did::Planned {
+            return Ok(None);
+        }
+        self.make("olddefconfig")?;
+        self.config().map(Some)
+    }
+
+    /// What the tree's files say of its symbols, to explain them with.
+    pub fn symbols(&self) -> Symbols {
+        Symbols::read(self.arch.srcarch, &mut |path| {
+            // A link of the tree's may lead anywhere.
+            let real = self.file(path).canonicalize_utf8().ok()?;
+            real.starts_with(self.scratch.path()).then(|| fs::read_to_string(real).ok())?
+        })
+    }
+
     fn config(&self) -> Result<Config> {
         Ok(Config::parse_lenient(&fs::read_to_string(self.file(".config")).context("Kconfig wrote no .config")?))
     }
@@ -96,6 +169,11 @@ impl<'a> Kconfig<'a> {
     }
 
     fn make(&self, target: &str) -> Result<()> {
+        self.fx.read(self.run(target)?)?;
+        Ok(())
+    }
+
+    fn run(&self, target: &str) -> Result<Run<'_>> {
         let kernel = self.arch.kernel;
         let own = match &self.programs {
             Programs::Machine => arch::build()?,
@@ -106,12 +184,11 @@ impl<'a> Kconfig<'a> {
         let sh = &self.fx.sh;
         let make = cmd!(
             sh,
-            "bwrap {sandbox...} make --silent --no-print-directory ARCH={kernel} CROSS_COMPILE={cross} {target}"
+            "bwrap {sandbox...} make --silent --no-print-directory ARCH={kernel} CROSS_COMPILE={cross} LSMOD=/mnt/.lsmod {target}"
         );
         let hint = "Kconfig runs on this machine in bubblewrap and needs make, flex, bison and a compiler for the \
                     architecture; `cargo xtask doctor --fix` installs them";
-        self.fx.read(Run::from(make).or(Kind::Machine, hint))?;
-        Ok(())
+        Ok(Run::from(make).or(Kind::Machine, hint))
     }
 
     fn write_one(&mut self, path: &str, content: &[u8], mode: i32, recorded: Option<&Config>) -> Result<()> {
@@ -145,22 +222,23 @@ impl<'a> Kconfig<'a> {
 /// The tree cannot be read.
 pub fn inputs(repo: &Repository, tree: Oid, arch: &Arch) -> Result<Oid> {
     let mut text = String::new();
-    for (path, mode, id) in files(repo, tree, arch)? {
+    for (path, mode, id) in files(repo, tree, arch, false)? {
         text.push_str(&format!("{mode:o} {id} {path}\n"));
     }
     Ok(Oid::hash_object(ObjectType::Blob, text.as_bytes())?)
 }
 
-/// The files that Kconfig reads: path, mode and object.
-fn files(repo: &Repository, tree: Oid, arch: &Arch) -> Result<Vec<(String, i32, Oid)>> {
+/// The files that Kconfig reads, and with `makefiles` those that localmodconfig does: path, mode and object.
+fn files(repo: &Repository, tree: Oid, arch: &Arch, makefiles: bool) -> Result<Vec<(String, i32, Oid)>> {
     let (mut found, mut left) = (Vec::new(), vec![(String::new(), tree)]);
     while let Some((at, tree)) = left.pop() {
         for entry in repo.find_tree(tree)?.iter() {
             let Ok(name) = entry.name() else { continue };
             let path = format!("{at}{name}");
+            let wanted = needed(&path) || makefiles && ["Makefile", "Kbuild"].contains(&name);
             match entry.kind() {
                 Some(ObjectType::Tree) if may_hold(&path) => left.push((format!("{path}/"), entry.id())),
-                Some(ObjectType::Blob) if is_kconfig(&path) || needed(&path) && !is_foreign(&path, arch) => {
+                Some(ObjectType::Blob) if is_kconfig(&path) || wanted && !is_foreign(&path, arch) => {
                     found.push((path, entry.filemode(), entry.id()));
                 }
                 _ => {}
@@ -201,6 +279,11 @@ fn arguments(dir: &Utf8Path, programs: &Programs) -> Vec<String> {
         Programs::Chroot { root, .. } => root,
     };
     let mut args = sandbox::arguments(root, &[]);
+    // Menus are drawn for this one.
+    let terminal = std::env::var("TERM").unwrap_or_default();
+    if !terminal.is_empty() {
+        args.extend(["--setenv", "TERM", &terminal].map(str::to_owned));
+    }
     // A place that every root has and nothing else is in.
     args.extend(["--new-session", "--bind", dir.as_str(), "/mnt", "--chdir", "/mnt", "--"].map(str::to_owned));
     args

@@ -3,12 +3,18 @@
 //! commit. The same inputs give the same bytes, whoever runs it, whenever, with whatever compiler.
 
 pub mod bundled;
+mod condition;
+pub mod edit;
 pub mod existing;
 pub mod from_config;
 pub mod generate;
 pub mod kconfig;
+mod kconfig_text;
+pub mod news;
 pub mod packaging;
 pub mod probes;
+mod refusal;
 pub mod resolve;
+pub mod symbols;
 pub mod target;
 pub mod ubuntu;

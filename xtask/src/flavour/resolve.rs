@@ -4,7 +4,9 @@
 use anyhow::Result;
 
 use super::kconfig::Kconfig;
+use super::refusal;
 use crate::formats::config::{Config, Value};
+use crate::workspace::fragment_path;
 
 /// Resolves `base` with `fragment` on top and makes sure that Kconfig took every symbol of it.
 ///
@@ -16,17 +18,14 @@ pub fn resolve(kconfig: &Kconfig, flavour: &str, base: &str, fragment: &Config) 
         fail!(Input, "flavour `{flavour}` asks for CONFIG_{unknown}, which this kernel does not have"; "near it: {}", near.join(", "));
     }
     let resolved = kconfig.olddefconfig(&format!("{base}\n{}", fragment.to_text()))?;
-    let refused: Vec<String> = fragment
-        .iter()
-        .filter(|(symbol, asked)| resolved.get(symbol).unwrap_or(&Value::no()) != *asked)
-        .map(|(symbol, asked)| {
-            let got = resolved.get(symbol).map_or("absent", Value::as_str);
-            format!("CONFIG_{symbol}={} is {got}", asked.as_str())
-        })
-        .collect();
+    let refused: Vec<(&str, &Value)> =
+        fragment.iter().filter(|(symbol, asked)| resolved.get(symbol).unwrap_or(&Value::no()) != *asked).collect();
     if !refused.is_empty() {
-        fail!(Input, "Kconfig refused what flavour `{flavour}` asks for: {}", refused.join("; ");
-            "something that it depends on is off, or another symbol selects it: its `depends on` in the tree says what");
+        let symbols = kconfig.symbols();
+        let why: Vec<String> =
+            refused.iter().map(|(symbol, asked)| refusal::why(&symbols, symbol, asked, &resolved)).collect();
+        fail!(Input, "Kconfig refused what flavour `{flavour}` asks for: {}", why.join("; ");
+            "ask for what it depends on too, in {}, or do without it", fragment_path(flavour));
     }
     Ok(resolved)
 }

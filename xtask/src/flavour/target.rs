@@ -13,7 +13,7 @@ use crate::formats::tag::Tag;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
 use crate::settings::Settings;
-use crate::workspace::{fragment_path, vars_path};
+use crate::workspace::{fragment_path, vars_path, SETTINGS};
 
 /// What the generated files follow from.
 pub struct Inputs<'a> {
@@ -62,6 +62,16 @@ pub(super) fn all(repo: &Repository, tree: Oid, settings: &Settings) -> Result<V
         }
     }
     Ok(targets)
+}
+
+/// Every flavour of a commit's settings with every architecture of its `vars` file, by name.
+///
+/// # Errors
+/// The settings or a flavour's files cannot be read.
+pub fn names(repo: &Repository, commit: Oid) -> Result<Vec<(String, &'static Arch)>> {
+    let tree = repo.find_commit(commit)?.tree_id();
+    let settings = Settings::parse(&required(repo, tree, SETTINGS)?)?;
+    Ok(all(repo, tree, &settings)?.into_iter().map(|target| (target.flavour, target.arch)).collect())
 }
 
 /// A changelog with the fork's entry on top.

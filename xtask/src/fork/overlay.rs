@@ -6,7 +6,7 @@ use anyhow::Result;
 use git2::{FileMode, Oid, Tree};
 
 use crate::effects::Session;
-use crate::workspace::{fragment_path, vars_path, Workspace, OURS};
+use crate::workspace::{files_of, Workspace, OURS};
 
 /// Files to write over a tree: path, content, executable.
 pub type Files = Vec<(String, Vec<u8>, bool)>;
@@ -29,8 +29,8 @@ pub fn lay(session: &Session, base: Oid, files: &Files) -> Result<Oid> {
 /// # Errors
 /// The vendor has one of these paths already.
 pub fn ours_over(session: &Session, workspace: &Workspace, head: &Tree, vendor: Oid) -> Result<Oid> {
-    let flavours = workspace.settings.flavours.keys();
-    let paths = OURS.iter().map(|p| (*p).to_owned()).chain(flavours.flat_map(|f| [vars_path(f), fragment_path(f)]));
+    let flavours = workspace.settings.flavours.iter();
+    let paths = OURS.iter().map(|p| (*p).to_owned()).chain(flavours.flat_map(|(name, f)| files_of(name, f)));
     let vendor = session.repo.find_tree(vendor)?;
     let mut changes = Vec::new();
     for path in paths {

@@ -16,6 +16,7 @@ use super::stopped::Stopped;
 use super::switch::{switch, Switch};
 use super::{backup, driver, guard};
 use crate::effects::{Did, Effects, Journal, RefMove, Run, Session};
+use crate::flavour::news;
 use crate::workspace::{Workspace, SETTINGS};
 
 /// What every step of a rebase works with.
@@ -140,6 +141,9 @@ fn report(desk: &Desk, session: &Session, state: &Stopped, replayed: &Replayed, 
         state.dropped.iter().map(|id| Oid::from_str(id)).collect::<Result<Vec<_>, _>>()?.iter().chain(&replayed.dropped)
     {
         fx.ui.note(&format!("Left out, the vendor has it: {id:.12} {}", summary(repo, *id)));
+    }
+    if did == Did::Done {
+        news::report(fx, repo, Oid::from_str(&state.old)?, made.tip);
     }
     let name = backup::short(state.to_branch.as_deref().unwrap_or(&state.branch));
     let next = if state.to_branch.is_some() {

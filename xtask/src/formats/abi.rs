@@ -53,6 +53,14 @@ pub struct Abi {
 }
 
 impl Abi {
+    /// The same with an ABI number that only builds of the commit `id` have: nine digits of it behind the
+    /// vendor's. It stays a number, for Ubuntu's rules calculate with it and modules compare it
+    /// (`UTS_UBUNTU_RELEASE_ABI`), and keeps the vendor's order.
+    pub fn unique(self, id: &[u8]) -> Abi {
+        let number = id.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        Abi { abinum: format!("{}{:09}", self.abinum, number % 1_000_000_000), ..self }
+    }
+
     /// `5.4.0-200`: what `uname -r` prints, less `-` and the flavour.
     pub fn uname(&self) -> String {
         format!("{}-{}", self.release, self.abinum)
@@ -104,6 +112,15 @@ impl fmt::Display for Suffix {
 #[cfg(test)]
 mod tests {
     use super::{Suffix, Version};
+
+    #[test]
+    fn unique() {
+        let abi = Version::parse("5.4.0-200.220+lab").unwrap().abi().unwrap();
+        let of = |id: &[u8]| abi.clone().unique(id).uname();
+        assert_eq!(of(&[0; 20]), "5.4.0-200000000000");
+        assert_eq!(of(&[0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 1]), "5.4.0-200463790320");
+        assert_ne!(of(&[1; 20]), of(&[2; 20]));
+    }
 
     #[test]
     fn abi() {

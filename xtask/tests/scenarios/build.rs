@@ -285,3 +285,47 @@ fn right_on_the_machine_it_is_the_same_set() {
     lab.xtask(&["build", "arm64", "--cross", "--host", "--flavour", "slim"]).fails(3, &["not arm64"]);
     lab.xtask(&["build", "amd64", "--host", "--suite", "jammy", "--flavour", "slim"]).fails(3, &["this machine runs"]);
 }
+
+#[test]
+fn a_kernel_for_one_machine_stands_beside_others() {
+    let lab = Lab::new();
+    let url = lab.vendor();
+    lab.edit(
+        "kernel/Cargo.toml",
+        "tickless = { base = \"generic\" }",
+        "tickless = { base = \"generic\", modules = \"kernel/configs/board.modules\", abi = \"unique\" }",
+    );
+    lab.write("kernel/kernel/configs/board.modules", "Module                  Size  Used by\ntun 61440 2\nzfs 1 0\n");
+    lab.commit("kernel", "tickless: for the board");
+    lab.xtask(&["fork", TAG, "--url", &url, "--series", &codename()]).ok();
+    // The listing is the fork's, and the configuration that is committed has everything.
+    assert!(lab.path("kernel/kernel/configs/board.modules").exists());
+    let config = lab.text("kernel/debian.master/config/arm64/config.flavour.tickless");
+    assert!(config.contains("CONFIG_TUN=m\n") && config.contains("CONFIG_DUMMY=m\n"), "{config}");
+
+    let modules = |args: &[&str], out: &str| {
+        let to = lab.path(out);
+        let said =
+            lab.xtask(&[&["build", "arm64", "--cross", "--out", to.to_str().unwrap()], args].concat()).ok().stderr;
+        let set = read(&lab, &to);
+        let name = set.files.keys().find(|name| name.starts_with("linux-modules-")).unwrap().clone();
+        let files: Vec<String> = set.files[&name].iter().filter(|f| f.ends_with(".ko")).cloned().collect();
+        let mut files: Vec<String> = files.iter().map(|f| f.rsplit('/').next().unwrap().to_owned()).collect();
+        files.sort();
+        (name, files, said)
+    };
+    let (name, files, said) = modules(&[], "board");
+    assert_eq!(files, ["tun.ko"]);
+    assert!(said.contains("not modules of this kernel: zfs"), "{said}");
+    // The vendor's ABI number, nine digits of the commit, the flavour.
+    let abi = name.strip_prefix("linux-modules-6.1.42-1").unwrap().strip_suffix("-tickless").unwrap();
+    assert!(abi.len() == 9 && abi.bytes().all(|b| b.is_ascii_digit()), "{name}");
+
+    let (same, files, _) = modules(&["--no-trim"], "all");
+    assert_eq!((same, files), (name, ["crc7.ko", "dummy.ko", "tun.ko"].map(str::to_owned).to_vec()));
+
+    lab.write("kernel/kernel/configs/board.modules", "<html>\n");
+    lab.commit("kernel", "not what lsmod prints");
+    lab.xtask(&["flavour", "regen"]).ok();
+    lab.xtask(&["build", "arm64", "--cross"]).fails(3, &["board.modules", "line 1, column 1: no line of lsmod's"]);
+}

@@ -37,6 +37,7 @@ fn nothing_changes() {
     lab.commit("kernel", "slim: a faster clock");
     let forked: &[&[&str]] = &[
         &["flavour", "regen"],
+        &["flavour", "edit", "slim"],
         &["build", "arm64", "--cross", "--flavour", "slim"],
         &["build", "arm64", "--emulated"],
         &["build", "arm64", "--emulated", "--farm", "127.0.0.1:9/4", "--ccache"],

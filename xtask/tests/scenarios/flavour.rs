@@ -45,7 +45,13 @@ fn what_kconfig_refuses_or_does_not_know_is_named() {
     lab.edit("kernel/kernel/configs/slim.config", "CONFIG_NOHZ_FULL=y", "CONFIG_NO_HZ_FULL=y");
     lab.edit("kernel/kernel/configs/slim.config", "CONFIG_NET=y", "# CONFIG_NET is not set");
     lab.commit("kernel", "what others depend on is off");
-    lab.xtask(&["flavour", "regen"]).fails(3, &["Kconfig refused", "CONFIG_INET=y is"]);
+    lab.xtask(&["flavour", "regen"]).fails(
+        3,
+        &["Kconfig refused", "CONFIG_INET=y is absent: it depends on NET, which is n", "kernel/configs/slim.config"],
+    );
+    lab.edit("kernel/kernel/configs/slim.config", "# CONFIG_NET is not set", "CONFIG_NET=100");
+    lab.commit("kernel", "another type");
+    lab.xtask(&["flavour", "regen"]).fails(3, &["CONFIG_NET=100: it is of type bool, and takes y or n"]);
 }
 
 #[test]
@@ -101,5 +107,56 @@ fn diff_shows_what_two_flavours_have_otherwise() {
     lab.forked();
     let diff = lab.xtask(&["flavour", "diff", "slim", "tickless"]).ok().stdout;
     assert!(diff.starts_with("SYMBOL") && diff.lines().count() > 1, "{diff}");
+    assert!(diff.contains("PROMPT") && diff.contains("Optimize for size"), "{diff}");
     lab.xtask(&["flavour", "diff", "slim", "none"]).fails(3, &["no generated configuration of `none`"]);
+}
+
+#[test]
+fn a_whole_configuration_becomes_what_it_has_other_than_the_base() {
+    let lab = Lab::new();
+    lab.forked();
+    let own = lab.text("kernel/debian.master/config/arm64/config.flavour.tickless");
+    let other = own.replace("CONFIG_HZ_100=y", "CONFIG_HZ_300=y").replace("CONFIG_TUN=m\n", "");
+    lab.write(
+        "config",
+        &format!("#\n# Automatically generated file; DO NOT EDIT.\n# Linux/arm64\n#\n{other}CONFIG_GCC_VERSION=1\n"),
+    );
+    lab.xtask(&["flavour", "new", "fast", "--from-config", "../config"]).says(&["compare with generic"]);
+    let fragment = lab.text("kernel/kernel/configs/fast.config");
+    for line in ["CONFIG_HZ_300=y\n", "CONFIG_NO_HZ_FULL=y\n", "# CONFIG_TUN is not set\n"] {
+        assert!(fragment.contains(line), "no {line} in {fragment}");
+    }
+    assert!(!fragment.contains("GCC_VERSION") && !fragment.contains("CONFIG_INET"), "{fragment}");
+    lab.commit("kernel", "fast: a flavour");
+    lab.xtask(&["flavour", "regen"]).ok();
+    let made = lab.text("kernel/debian.master/config/arm64/config.flavour.fast");
+    let without =
+        |text: &str| text.replace("# CONFIG_HZ_100 is not set\n", "").replace("# CONFIG_HZ_300 is not set\n", "");
+    let lines = |text: &str| without(text).lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    let differ: Vec<String> = lines(&made).symmetric_difference(&lines(&other)).cloned().collect();
+    assert!(differ.iter().all(|line| line.contains("HZ") || line.contains("TUN")), "{differ:?}");
+}
+
+#[test]
+fn what_is_changed_in_the_menus_goes_into_the_fragment() {
+    let lab = Lab::new();
+    lab.forked();
+    let path = "kernel/kernel/configs/tickless.config";
+    let before = lab.text(path);
+    let edit = ["flavour", "edit", "tickless"];
+    lab.xtask(&[&["--dry-run"], &edit[..]].concat()).ok();
+    lab.on_terminal(&edit, &[("Toggle", "q")]).says(&["stays as it is"]);
+    assert_eq!(lab.text(path), before);
+
+    // Another one of a choice, found by its name; what follows from it is not asked for.
+    let keys = [("Toggle", "/HZ_1000\nyq"), ("ave configuration", "y")];
+    let said = lab.on_terminal(&[&edit[..], &["--nconfig"]].concat(), &keys).says(&["have changed", "git commit"]);
+    assert!(said.stderr.contains("HZ_1000"), "{}", said.stderr);
+    let want = before.replace("CONFIG_HZ_100=y\n", "") + "CONFIG_HZ_1000=y\n";
+    assert_eq!(lab.text(path), want);
+    lab.commit("kernel", "tickless: a faster clock");
+    lab.xtask(&["flavour", "regen"]).ok();
+    let config = lab.text("kernel/debian.master/config/arm64/config.flavour.tickless");
+    assert!(config.contains("CONFIG_HZ=1000\n") && config.contains("CONFIG_NO_HZ_FULL=y\n"), "{config}");
+    lab.xtask(&["flavour", "edit", "tickless", "--arch", "s390x"]).fails(3, &["not for s390x"]);
 }

@@ -144,6 +144,37 @@ impl Lab {
         fs::set_permissions(self.path(name), PermissionsExt::from_mode(0o755)).expect("a script");
     }
 
+    /// Runs the program on a terminal of its own: each time that something is seen there, keys are pressed. All that
+    /// it showed is in `stderr`.
+    pub fn on_terminal(&self, args: &[&str], dialog: &[(&str, &str)]) -> Outcome {
+        use rustix::pty::{grantpt, openpt, ptsname, unlockpt, OpenptFlags};
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
+        let name = ptsname(&master, Vec::new()).expect("a terminal").into_string().expect("a path");
+        let side = || fs::File::options().read(true).write(true).open(&name).expect("a terminal");
+        let mut command = self.command(env!("CARGO_BIN_EXE_xtask"), "kernel");
+        command.args(args).env("TERM", "xterm").env("LINES", "40").env("COLUMNS", "120");
+        let mut child = command.stdin(side()).stdout(side()).stderr(side()).spawn().expect("xtask starts");
+        // The child's sides alone keep it open from now on.
+        drop(command);
+        let mut terminal = fs::File::from(master);
+        let (mut shown, mut from, mut bytes) = (String::new(), 0, [0; 4096]);
+        let mut dialog = dialog.iter();
+        let mut next = dialog.next();
+        // Reading fails when the last of those who write has gone.
+        while let Ok(n @ 1..) = std::io::Read::read(&mut terminal, &mut bytes) {
+            shown.push_str(&String::from_utf8_lossy(&bytes[..n]));
+            while let Some((_, keys)) = next.filter(|(wanted, _)| shown[from..].contains(wanted)) {
+                from = shown.len();
+                std::io::Write::write_all(&mut terminal, keys.as_bytes()).expect("keys");
+                next = dialog.next();
+            }
+        }
+        let code = child.wait().expect("it ends").code().unwrap_or(-1);
+        assert!(next.is_none(), "{:?} was never seen in:\n{shown}", next.map(|(wanted, _)| wanted));
+        Outcome { code, stdout: String::new(), stderr: shown }
+    }
+
     /// Starts the program with everything it says in the file `log`.
     pub fn spawn(&self, args: &[&str], log: &Path) -> Child {
         let log = fs::File::create(log).expect("a log");

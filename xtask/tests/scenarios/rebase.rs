@@ -216,3 +216,20 @@ fn a_linked_work_tree_is_rebased_like_any_other() {
     assert_eq!(lab.git("beside", &["log", "-1", "--format=%s"]), "Generated: 6.1.43-1.1+lab");
     assert_eq!(lab.git("kernel", &["branch", "--show-current"]), "main");
 }
+
+#[test]
+fn what_a_release_brings_to_a_flavour_is_listed() {
+    let (lab, _) = lab();
+    release(&lab, |lab| {
+        lab.edit("vendor/kernel/Kconfig.hz", "config HZ_250", "config HZ_200\n\tbool \"200 Hz\"\n\nconfig HZ_250");
+        lab.edit("vendor/kernel/Kconfig.hz", "bool \"100 Hz\"", "bool \"a hundred\"");
+    });
+    let said = lab.xtask(&["rebase", NEXT]).ok();
+    assert!(said.stderr.contains("New in the configuration of slim on arm64"), "{}", said.stderr);
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = said.stdout.lines().map(words).collect();
+    for want in ["HZ_100 changed bool y y a hundred", "HZ_200 new bool - n 200 Hz"] {
+        assert_eq!(lines.iter().filter(|line| *line == want).count(), 2, "{want}: {}", said.stdout);
+    }
+    sound(&lab);
+}

@@ -16,6 +16,7 @@ use crate::build::tree::Tree;
 use crate::effects::{repository, Effects};
 use crate::flavour::packaging::{self, Packaging};
 use crate::fork::history::History;
+use crate::formats::abi::Abi;
 use crate::formats::changelog;
 use crate::formats::config::Config;
 use crate::formats::date::Snapshot;
@@ -24,6 +25,7 @@ use crate::formats::version::Version;
 use crate::machine;
 use crate::packages::audit::Expected;
 use crate::packages::release::Release;
+use crate::settings::AbiOf;
 use crate::workspace::{fragment_path, vars_path, Workspace};
 
 /// What is to be built, decided before anything happens.
@@ -44,6 +46,10 @@ pub struct Plan {
     pub launcher: Launcher,
     pub out: Utf8PathBuf,
     pub version: Version,
+    /// What the packages' names and `uname -r` begin with.
+    pub abi: Abi,
+    /// The file of the flavour's modules, unless all are wanted.
+    pub modules: Option<String>,
 }
 
 impl Plan {
@@ -82,7 +88,7 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         Some(f) => f.clone(),
         None => workspace.first_flavour()?.to_owned(),
     };
-    settings.flavour(&flavour)?;
+    let setting = settings.flavour(&flavour)?;
     let suite = args.suite.clone().unwrap_or_else(|| settings.series.clone());
     settings.suite(&suite)?;
     if args.host {
@@ -119,6 +125,11 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         Some(out) => Utf8PathBuf::try_from(std::path::absolute(out)?)?,
         None => workspace.sibling("packages")?.join(version.as_str()).join(name),
     };
+    let abi = match setting.abi {
+        AbiOf::Vendor => version.abi()?,
+        AbiOf::Unique => version.abi()?.unique(history.tip.as_bytes()),
+    };
+    let modules = setting.modules.clone().filter(|_| !args.no_trim);
     let launcher = Launcher { farm: args.farm.clone(), ccache: args.ccache };
     let jobs =
         args.jobs.or(launcher.jobs()).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -137,6 +148,8 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         launcher,
         out,
         version,
+        abi,
+        modules,
     })
 }
 
@@ -145,8 +158,8 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
 /// # Errors
 /// None that one would see.
 pub fn inputs(plan: &Plan, chroot: &str, variables: &[String]) -> Result<String> {
-    let text =
-        format!("1 {} {} {} {} {chroot} {variables:?}", plan.history.tip, plan.flavour, plan.host.debian, plan.mode);
+    let Plan { history, flavour, host, mode, modules, .. } = plan;
+    let text = format!("1 {} {flavour} {} {mode} {chroot} {variables:?} {modules:?}", history.tip, host.debian);
     Ok(git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes())?.to_string())
 }
 
@@ -163,7 +176,7 @@ pub fn expected(
     let fragment = Config::parse(&packaging::required(repo, tree, &fragment_path(&plan.flavour))?)?;
     let annotated = audit::annotated(repo, tree, &plan.flavour, plan.host.debian, from_compiler)?;
     Ok(Expected {
-        release: Some(Release { abi: plan.version.abi()?.uname(), flavour: plan.flavour.clone() }),
+        release: Some(Release { abi: plan.abi.uname(), flavour: plan.flavour.clone() }),
         architecture: Some(plan.host.debian.to_owned()),
         fragments: BTreeMap::from([(plan.flavour.clone(), fragment)]),
         annotations: annotated.into_iter().collect(),

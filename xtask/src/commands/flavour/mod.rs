@@ -2,6 +2,7 @@
 //! `cargo xtask flavour …`: the flavours of the settings, one file for each thing that is done with them.
 
 mod diff;
+mod edit;
 mod list;
 mod new;
 mod regen;
@@ -14,7 +15,7 @@ use clap::Subcommand;
 use crate::effects::Effects;
 use crate::workspace::Workspace;
 
-/// Flavours: list, add, show, compare and remove them; make their generated commit, check that it is right
+/// Flavours: list, add, edit, show, compare and remove them; make their generated commit, check that it is right
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -27,6 +28,7 @@ enum What {
     List,
     New(new::Args),
     Show(show::Args),
+    Edit(edit::Args),
     Diff(diff::Args),
     Remove(remove::Args),
     /// Make the generated commit anew, from the committed fragments and metadata
@@ -43,6 +45,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         What::List => list::run(fx, &workspace),
         What::New(args) => new::run(fx, &workspace, args),
         What::Show(args) => show::run(fx, &workspace, args),
+        What::Edit(args) => edit::run(fx, &workspace, args),
         What::Diff(args) => diff::run(fx, &workspace, args),
         What::Remove(args) => remove::run(fx, &workspace, args),
         What::Regen => regen::run(fx, &workspace),
