@@ -171,18 +171,21 @@ fn is_symbol(symbol: &str) -> bool {
 
 /// The symbol and value on a line, where there is one.
 fn read(line: &Text) -> Option<(Text, Value)> {
-    let (start, end, value) = match line.strip_prefix("# CONFIG_") {
+    let (symbol, value) = match line.strip_prefix("# CONFIG_") {
         Some(rest) => {
-            ("# CONFIG_".len(), line.len() - rest.len() + rest.strip_suffix(" is not set")?.len(), Text::from("n"))
+            let end = line.len() - rest.len() + rest.strip_suffix(" is not set")?.len();
+            // The `n` of `not`: thousands of these values, and no text of its own for any.
+            let not = line.len() - "not set".len();
+            ("# CONFIG_".len()..end, not..not + 1)
         }
         None => {
             let equals = line.strip_prefix("CONFIG_")?.find('=')? + "CONFIG_".len();
-            ("CONFIG_".len(), equals, line.piece(equals + 1..line.len()))
+            ("CONFIG_".len()..equals, equals + 1..line.len())
         }
     };
-    let symbol = line.piece(start..end);
+    let symbol = line.piece(symbol);
     is_symbol(&symbol).then_some(())?;
-    Some((symbol, Value::of(value).ok()?))
+    Some((symbol, Value::of(line.piece(value)).ok()?))
 }
 
 /// The same for a line that a person wrote, where nothing is passed over but comments.

@@ -105,12 +105,8 @@ impl Annotations {
     /// An architecture or a flavour that the header does not name.
     pub fn check(&self, config: &Config, arch: &str, flavour: &str) -> Result<Vec<Mismatch>, FormatError> {
         let keys = self.keys(arch, flavour)?;
-        let none = |symbol: &str| self.table.get(symbol).is_none();
-        let theirs =
-            config.iter().filter(|(symbol, _)| none(symbol)).map(|(symbol, value)| (symbol, None, Some(value)));
-        let ours = self.table.iter().map(|(symbol, entry)| (symbol, keys.of(entry), config.get(symbol)));
         let mut found = Vec::new();
-        for (symbol, expected, actual) in ours.chain(theirs) {
+        let mut compare = |symbol: &str, expected: Option<&str>, actual: Option<&Value>| {
             let (expected, actual) = (expected.filter(|value| *value != "-"), actual.map(Value::as_str));
             if !same(expected, actual) && !SKIPPED.contains(&symbol) {
                 found.push(Mismatch {
@@ -119,7 +115,16 @@ impl Annotations {
                     actual: actual.map(str::to_owned),
                 });
             }
+        };
+        let mut met = 0;
+        for (symbol, entry) in self.table.iter() {
+            let actual = config.get(symbol);
+            met += usize::from(actual.is_some());
+            compare(symbol, keys.of(entry), actual);
         }
+        // Most often the annotations know all of them.
+        let others = config.iter().filter(|(symbol, _)| met < config.len() && self.table.get(symbol).is_none());
+        others.for_each(|(symbol, value)| compare(symbol, None, Some(value)));
         found.sort_by(|a, b| a.symbol.cmp(&b.symbol));
         Ok(found)
     }
