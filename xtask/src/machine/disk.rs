@@ -18,7 +18,7 @@ pub enum Room {
     Source,
     /// A chroot while it is made: the tree, its packages and the tar.
     Chroot,
-    /// The tree, its source package, the unpacked chroot with the tree again, and the objects.
+    /// The kept tree, the unpacked chroot with a copy of it, the objects of a small kernel, and its packages.
     Build,
 }
 
@@ -27,7 +27,7 @@ impl Room {
         match self {
             Room::Fork => 3_000_000_000,
             Room::Source | Room::Chroot => 4_000_000_000,
-            Room::Build => 9_000_000_000,
+            Room::Build => 6_000_000_000,
         }
     }
 

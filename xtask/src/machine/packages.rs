@@ -44,6 +44,8 @@ const GROUPS: &[(&str, &[Use], &[&str])] = &[
             "python3-kconfiglib",
             "lintian",
             "diffoscope-minimal",
+            "libncurses-dev",
+            "pkg-config",
             "binutils-aarch64-linux-gnu",
             "python3-venv",
             "openssh-client",

@@ -4,6 +4,8 @@
 
 use crate::lab::{codename, Lab};
 
+const REL: &str = "6.1.42-1-slim";
+
 /// A set in the directory `name`; its image holds `kernel`.
 fn set(lab: &Lab, name: &str, kernel: &str) -> String {
     let set = lab.package_set(name, "arm64", "6.1.42-1.1+lab", kernel);

@@ -154,9 +154,14 @@ impl Lab {
         let side = || fs::File::options().read(true).write(true).open(&name).expect("a terminal");
         let mut command = self.command(env!("CARGO_BIN_EXE_xtask"), "kernel");
         command.args(args).env("TERM", "xterm").env("LINES", "40").env("COLUMNS", "120");
-        let mut child = command.stdin(side()).stdout(side()).stderr(side()).spawn().expect("xtask starts");
+        // A program that waits for a key that never comes would wait for ever.
+        let mut limited = Command::new("timeout");
+        limited.args(["--foreground", "--kill-after=5", "300"]).arg(command.get_program()).args(command.get_args());
+        limited.env_clear().current_dir(command.get_current_dir().expect("a directory"));
+        limited.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        let mut child = limited.stdin(side()).stdout(side()).stderr(side()).spawn().expect("xtask starts");
         // The child's sides alone keep it open from now on.
-        drop(command);
+        drop(limited);
         let mut terminal = fs::File::from(master);
         let (mut shown, mut from, mut bytes) = (String::new(), 0, [0; 4096]);
         let mut dialog = dialog.iter();
