@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! ccache in a build: a directory that is kept between builds and bound into the chroot.
 //!
-//! Every build has the same path inside, whatever its version, so paths need no rewriting (`base_dir`), which
-//! would end up in the objects. What differs between versions is names in headers that most files do not
-//! use: those are found by their preprocessed text. The compiler counts by its content, since each chroot
-//! gives it another date.
+//! Every build has the same path inside, so paths need no rewriting (`base_dir`), which would end up in the
+//! objects. The compiler counts by its content, since each chroot gives it another date.
 
 use anyhow::Result;
 use camino::Utf8PathBuf;

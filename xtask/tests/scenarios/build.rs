@@ -240,7 +240,7 @@ fn a_cross_build_does_without_programs_of_the_other_architecture() {
 }
 
 #[test]
-fn ccache_finds_what_was_compiled_for_another_version_too() {
+fn ccache_finds_what_was_compiled_before() {
     let lab = lab();
     let cached = |out: &str| {
         build_with(&lab, &["arm64", "--cross", "--ccache", "--again"], out);
@@ -251,14 +251,9 @@ fn ccache_finds_what_was_compiled_for_another_version_too() {
     cached("first");
     let (hits, all) = cached("second");
     assert!(hits == all && all > 5, "{hits} of {all}");
-    lab.edit("vendor/Makefile", "SUBLEVEL = 42", "SUBLEVEL = 43");
-    lab.tag("vendor", "v6.1.43");
-    lab.xtask(&["rebase", "v6.1.43"]).ok();
-    let (hits, all) = cached("next");
-    assert!(hits + 2 >= all && all > 5, "{hits} of {all}");
     // What comes out of the cache is what the compiler would have made.
     build_with(&lab, &["arm64", "--cross"], "alone");
-    let (a, b) = (lab.path("alone").display().to_string(), lab.path("next").display().to_string());
+    let (a, b) = (lab.path("alone").display().to_string(), lab.path("second").display().to_string());
     lab.xtask(&["compare", &a, &b]).ok();
 }
 
