@@ -8,8 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use xshell::cmd;
 
-use crate::effects::{Effects, Run};
-use crate::error::Kind;
+use crate::effects::{Effects, Ended, Run};
 
 /// How long a mirror may say nothing to the first question. A slow one takes five seconds.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -24,8 +23,11 @@ pub fn answers(fx: &Effects, sources: &[String]) -> Result<()> {
     for url in sources.iter().filter_map(|s| first_file(s)).collect::<BTreeSet<_>>() {
         fx.ui.progress(&url);
         let ask = cmd!(fx.sh, "/usr/lib/apt/apt-helper download-file {url} {to}");
-        let hint = "try again later, or name another mirror in [workspace.metadata.fork.distributions] of Cargo.toml";
-        fx.read(Run::from(ask).any_status().silence(PATIENCE).or(Kind::Network, hint))?;
+        let said = fx.read(Run::from(ask).any_status().silence(PATIENCE))?;
+        if said.ended == Ended::Silent {
+            fail!(Network, "{url} said nothing for {} s", PATIENCE.as_secs();
+                "try again later, or name another mirror in [workspace.metadata.fork.distributions] of Cargo.toml");
+        }
     }
     Ok(())
 }
