@@ -7,13 +7,18 @@
 use std::io::Read;
 
 use crate::formats::annotations::Annotations;
-use crate::formats::config::Config;
+use crate::formats::config::{Config, Value};
 use crate::formats::control::{self, Control, Relations, Substitute};
+use crate::formats::cpu_list::CpuList;
+use crate::formats::date::Snapshot;
 use crate::formats::deb::{self, Packing};
+use crate::formats::interrupts::Interrupts;
+use crate::formats::sbuild::Sbuild;
 use crate::formats::tag::Tag;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
-use crate::formats::{abi::Suffix, changelog, changelog_merge, elf, neutral, rules_mk, symvers, FormatError};
+use crate::formats::{abi::Suffix, buildlog, ccache, changelog, changelog_merge, distcc, elf, fragment, neutral};
+use crate::formats::{rules_mk, symvers, FormatError};
 
 /// The texts in `data`; there are always `N`.
 fn texts<const N: usize>(data: &[u8]) -> [String; N] {
@@ -55,6 +60,18 @@ pub fn annotations(data: &[u8]) {
     }
 }
 
+/// The log of a build, which says whatever the tree wants it to.
+pub fn buildlog(data: &[u8]) {
+    let [log] = texts(data);
+    assert!(log.lines().filter_map(buildlog::event).count() <= log.lines().count());
+    let _ = buildlog::ended_by_itself(&log);
+    if let Some(fault) = buildlog::fault(&log) {
+        let line = log.lines().nth(fault.line - 1).expect("it is a line of the log");
+        assert!(fault.context.iter().any(|l| l == line), "what is shown has the line in it");
+    }
+    let _ = ccache::Rate::of_log(&log).map(|rate| rate.to_string());
+}
+
 /// A changelog and two that were made from it.
 pub fn changelog(data: &[u8]) {
     let [base, ours, theirs] = texts(data);
@@ -77,7 +94,7 @@ pub fn changelog(data: &[u8]) {
     }
 }
 
-/// A fragment and another.
+/// A fragment and another, whose values the first takes over.
 pub fn config(data: &[u8]) {
     let [text, other] = texts(data);
     let lenient = Config::parse_lenient(&text);
@@ -89,6 +106,11 @@ pub fn config(data: &[u8]) {
     assert_eq!(lenient.diff(&other).is_empty(), lenient == other);
     for (symbol, here, there) in lenient.diff(&other) {
         assert_eq!((lenient.get(&symbol), other.get(&symbol)), (here.as_ref(), there.as_ref()));
+    }
+    let changes: Vec<(String, Option<Value>)> =
+        lenient.diff(&other).into_iter().map(|(symbol, _, there)| (symbol, there)).collect();
+    if let Ok(with) = fragment::with(&text, &changes) {
+        assert_eq!(Config::parse(&with).as_ref(), Ok(&other), "all changes are in it, and nothing else");
     }
 }
 
@@ -190,6 +212,13 @@ fn with_checksums(tar: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// What a worker of a compile farm answers.
+pub fn distcc(data: &[u8]) {
+    if let Ok(answer) = distcc::answer(data) {
+        assert!(answer.object.len() + 12 <= data.len(), "an object is a part of the answer");
+    }
+}
+
 /// An ELF file, a module among them, and whatever else `compare` looks into.
 pub fn elf(data: &[u8]) {
     let _ = (elf::machine(data), elf::module(data));
@@ -202,6 +231,18 @@ pub fn elf(data: &[u8]) {
         assert!(Packing::of_bytes(data) != Packing::None || content.len() <= data.len() + (1 << 20));
     }
     let _ = neutral::code(data);
+}
+
+/// `/proc/interrupts` and a CPU list, as a kernel under test prints them.
+pub fn kernel(data: &[u8]) {
+    let [interrupts, list] = texts(data);
+    if let Some(read) = Interrupts::parse(&interrupts) {
+        assert!(read.lines.iter().all(|line| line.counts.len() == read.cpus.len()));
+        assert!(read.cpus.iter().all(|cpu| read.timer(*cpu) <= read.total(*cpu)));
+    }
+    let Ok(list) = list.parse::<CpuList>() else { return };
+    assert_eq!(list.to_string().parse().as_ref(), Ok(&list), "what is written is read the same");
+    assert!(list.without(&list).is_empty() && list.and(&list) == list);
 }
 
 /// A `rules.d` file, then a flavour.
@@ -254,10 +295,11 @@ pub fn vars(data: &[u8]) {
     }
 }
 
-/// Three versions, the last a suffix too.
+/// Three versions, the last a suffix, a date and what sbuild says too.
 pub fn version(data: &[u8]) {
     let [a, b, c] = texts(data);
     let suffix = Suffix::parse(&c);
+    let _ = (c.parse::<Snapshot>(), Sbuild::parse(&c));
     let Ok(a) = Version::parse(&a) else { return };
     assert_eq!(Version::parse(a.as_str()).as_ref(), Ok(&a));
     if let (Ok(suffix), Ok(abi)) = (&suffix, a.abi()) {
