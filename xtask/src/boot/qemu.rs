@@ -109,7 +109,7 @@ impl Machine {
         };
         let hint = format!("qemu-system-{} is in the package {}", self.name, self.package);
         let run = Run::from(self.command(fx, job)).or(Kind::Machine, hint.as_str());
-        let answer = fx.read(run.any_status().until(enough).silence(job.watchdog))?;
+        let answer = fx.read(run.any_status().until(enough).until_silence(job.watchdog))?;
         if answer.ended == Ended::Itself && !answer.status.success() {
             fail!(Machine, "QEMU failed with {}: {}", answer.status, lines.last().map_or("", String::as_str); "{hint}");
         }

@@ -23,7 +23,7 @@ pub fn answers(fx: &Effects, sources: &[String]) -> Result<()> {
     for url in sources.iter().filter_map(|s| first_file(s)).collect::<BTreeSet<_>>() {
         fx.ui.progress(&url);
         let ask = cmd!(fx.sh, "/usr/lib/apt/apt-helper download-file {url} {to}");
-        let said = fx.read(Run::from(ask).any_status().silence(PATIENCE))?;
+        let said = fx.read(Run::from(ask).any_status().until_silence(PATIENCE))?;
         if said.ended == Ended::Silent {
             fail!(Network, "{url} said nothing for {} s", PATIENCE.as_secs();
                 "try again later, or name another mirror in [workspace.metadata.fork.distributions] of Cargo.toml");

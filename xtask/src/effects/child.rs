@@ -124,7 +124,7 @@ pub(super) fn execute(run: &mut Run) -> Result<Output> {
         fail!(Interrupted, "interrupted during `{program}`");
     }
     let status = status?;
-    if by == Ended::Silent && !run.any_status {
+    if by == Ended::Silent && !run.may_be_silent {
         let limit = run.silence.unwrap_or_default().as_secs();
         return Err(run.failure(&format!("said nothing for {limit} s and was ended"), &last));
     }
@@ -193,7 +193,7 @@ mod tests {
         let script = "echo one; echo two; sleep 300";
         let enough = execute(&mut Run::from(cmd!(sh, "sh -c {script}")).until(|l| l == "two")).unwrap();
         assert_eq!((enough.ended, enough.stdout), (Ended::Enough, b"one\ntwo\n".to_vec()));
-        let mut silent = Run::from(cmd!(sh, "sh -c {script}")).any_status().silence(Duration::from_secs(1));
+        let mut silent = Run::from(cmd!(sh, "sh -c {script}")).until_silence(Duration::from_secs(1));
         assert_eq!(execute(&mut silent).unwrap().ended, Ended::Silent);
     }
 

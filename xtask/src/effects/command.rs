@@ -34,7 +34,7 @@ pub enum Ended {
     Itself,
     /// It had said all that was asked of it ([`Run::until`]).
     Enough,
-    /// It had been silent for too long ([`Run::silence`]).
+    /// It had been silent for too long ([`Run::until_silence`]).
     Silent,
 }
 
@@ -62,6 +62,7 @@ pub struct Run<'a> {
     pub(super) sudo: bool,
     pub(super) any_status: bool,
     pub(super) silence: Option<Duration>,
+    pub(super) may_be_silent: bool,
     pub(super) kind: Kind,
     pub(super) hint: Option<String>,
     shown: Option<String>,
@@ -79,6 +80,7 @@ impl From<xshell::Cmd<'_>> for Run<'_> {
             sudo: false,
             any_status: false,
             silence: None,
+            may_be_silent: false,
             kind: Kind::Machine,
             hint: None,
             shown: None,
@@ -143,18 +145,26 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// A status other than 0, or silence, is an answer and no failure.
+    /// A status other than 0 is an answer and no failure.
     #[must_use]
     pub fn any_status(mut self) -> Self {
         self.any_status = true;
         self
     }
 
-    /// Ends a program that has said nothing for so long: it waits for somebody who does not answer.
+    /// Ends a program that has said nothing for so long: it waits for somebody who does not answer. That is a
+    /// failure.
     #[must_use]
     pub fn silence(mut self, limit: Duration) -> Self {
         self.silence = Some(limit);
         self
+    }
+
+    /// As [`Run::silence`], and no failure: the answer is [`Ended::Silent`].
+    #[must_use]
+    pub fn until_silence(mut self, limit: Duration) -> Self {
+        self.may_be_silent = true;
+        self.silence(limit)
     }
 
     /// What a failure of this program means to the person, and what to do then.
