@@ -211,11 +211,12 @@ ifeq ($(filter clean,$(MAKECMDGOALS)),)
 override builddir := @OBJECTS@/tree
 endif
 include debian/rules
-# What the compiler says of itself gets into the banner and the built-in configuration. It is not the same in
-# each way of building (`aarch64-linux-gnu-gcc (Debian …) …`, `gcc (Debian …) …`), and one that is longer
-# moves everything behind it: so its name and version are all that is told.
+# What the compiler says of itself gets into the banner and the configuration, and one that is longer moves
+# everything behind it. A cross compiler says what the native one says, under a name of its own: so that is told
+# without it, and modules built on the target find the compiler that they know.
 compiler := $(or $(gcc),gcc)
-kmake += CC_VERSION_TEXT=$(compiler)-$(shell $(CROSS_COMPILE)$(compiler) -dumpfullversion)
+compiler_says := $(shell LC_ALL=C $(CROSS_COMPILE)$(compiler) --version | sed '1s/^[^ ]*/$(compiler)/;q')
+kmake += CC_VERSION_TEXT='$(compiler_says)'
 # Of the arch:all packages the common headers alone belong to a flavour's set; the vendor's own recipe
 # would add an empty linux-source, linux-doc and linux-tools-common, newer than the archive's.
 ifneq ($(filter-out false,$(do_common_headers_indep)),)

@@ -35,7 +35,7 @@ pub fn pin(text: &str, recorded: Option<&Config>) -> (String, BTreeSet<String>) 
         }
         kind = kind.or_from(words);
         match (&symbol, default_of(words)) {
-            (Some(name), Some((keyword, value))) if calls_toolchain(value) => {
+            (Some(name), Some((keyword, value))) if asks_toolchain(value) => {
                 probed.insert(name.clone());
                 match recorded.and_then(|r| pinned(kind, name, r)) {
                     Some(pinned) => {
@@ -92,12 +92,14 @@ fn default_of(words: &str) -> Option<(&str, &str)> {
     ["default", "def_bool", "def_tristate"].contains(&keyword).then(|| (keyword, value.trim()))
 }
 
-/// Does an expression call a function? `$(SRCARCH)` is only a variable of the environment: those have capital
-/// letters, but for the two that name the trees, and macros have small ones.
-fn calls_toolchain(value: &str) -> bool {
+/// Does an expression ask the toolchain? `$(SRCARCH)` is only a variable of the environment: those have capital
+/// letters, but for the two that name the trees, and macros have small ones. `$(CC_VERSION_TEXT)` and its kind are
+/// what the top makefile has asked before.
+fn asks_toolchain(value: &str) -> bool {
     value.match_indices("$(").any(|(at, _)| {
         let name: &str = value[at + 2..].split([',', ')', ' ', '\t', '$']).next().unwrap_or("");
-        name.contains(|c: char| c.is_ascii_lowercase()) && !["srctree", "objtree"].contains(&name)
+        let macro_call = name.contains(|c: char| c.is_ascii_lowercase()) && !["srctree", "objtree"].contains(&name);
+        macro_call || name.ends_with("_VERSION_TEXT")
     })
 }
 
@@ -120,7 +122,8 @@ fn pinned(kind: Kind, symbol: &str, recorded: &Config) -> Option<String> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "config GCC_VERSION\n\tint\n\tdefault $(shell,x.sh $(CC)) if CC_IS_GCC\n\tdefault 0\n\n\
+    const TEXT: &str = "config CC_VERSION_TEXT\n\tstring\n\tdefault \"$(CC_VERSION_TEXT)\"\n\n\
+        config GCC_VERSION\n\tint\n\tdefault $(shell,x.sh $(CC)) if CC_IS_GCC\n\tdefault 0\n\n\
         config CC_HAS_ASM\n\tdef_bool $(success,echo 'a' | $(CC) -)\n\n\
         config ARCH_DEFCONFIG\n\tstring\n\tdefault \"arch/$(SRCARCH)/x\"\n\n\
         config SMP\n\tbool \"smp\"\n\tdefault y\n";
@@ -129,7 +132,7 @@ mod tests {
     fn probes_are_told_by_their_definition() {
         let (same, probed) = pin(TEXT, None);
         assert_eq!(same, TEXT);
-        assert_eq!(Vec::from_iter(probed), ["CC_HAS_ASM", "GCC_VERSION"]);
+        assert_eq!(Vec::from_iter(probed), ["CC_HAS_ASM", "CC_VERSION_TEXT", "GCC_VERSION"]);
     }
 
     #[test]
@@ -144,8 +147,8 @@ mod tests {
 
     #[test]
     fn macros_are_calls_and_variables_are_not() {
-        assert!(calls_toolchain("$(cc-can-link)") && calls_toolchain("$(success,$(CC) -v)"));
-        assert!(!calls_toolchain("\"$(srctree)/arch/$(SRCARCH)\""));
+        assert!(asks_toolchain("$(cc-can-link)") && asks_toolchain("$(success,$(CC) -v)"));
+        assert!(!asks_toolchain("\"$(srctree)/arch/$(SRCARCH)\""));
     }
 
     #[test]
