@@ -15,6 +15,7 @@ pub mod packaging;
 pub mod probes;
 mod refusal;
 pub mod resolve;
+mod stub;
 pub mod symbols;
 pub mod target;
 pub mod ubuntu;

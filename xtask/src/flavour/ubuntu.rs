@@ -9,6 +9,7 @@ use git2::{Oid, Repository};
 use super::kconfig::Kconfig;
 use super::packaging::{required, text};
 use super::resolve;
+use super::stub;
 use super::target::{self, Inputs, Made, Target};
 use crate::effects::Effects;
 use crate::error::{Failure, Kind};
@@ -54,6 +55,13 @@ pub(super) fn generate(
         if dir != "debian.master" {
             let vars = vars_path(&target.flavour);
             files.insert(vars.replacen("debian.master", dir, 1), required(repo, tree, &vars)?);
+        }
+    }
+
+    for path in stub::PLACES.iter().map(|place| place.replace("DIR", dir)) {
+        let Some(template) = text(repo, tree, &path)? else { continue };
+        if let Some(without) = stub::without_foreign_modules(&template).with_context(|| path.clone())? {
+            files.insert(path, without);
         }
     }
 

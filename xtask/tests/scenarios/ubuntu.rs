@@ -32,6 +32,12 @@ build_image_generic\t= Image.gz
 kernel_file_generic\t= arch/$(build_arch)/boot/Image.gz
 ";
 
+/// As 7.0 has it.
+const STUB: &str = "\
+Package: linux-modules-PKGVER-ABINUM-FLAVOUR
+Depends: ${misc:Depends}, linux-main-modules-zfs-PKGVER-ABINUM-FLAVOUR [amd64 arm64], wireless-regdb
+";
+
 /// The miniature in Ubuntu's clothes.
 pub fn vendor(lab: &Lab, version: &str) -> String {
     lab.vendor();
@@ -39,6 +45,7 @@ pub fn vendor(lab: &Lab, version: &str) -> String {
     lab.write("vendor/debian.master/config/annotations", ANNOTATIONS);
     lab.write("vendor/debian.master/rules.d/arm64.mk", RULES);
     lab.write("vendor/debian.master/control.stub.in", CONTROL);
+    lab.write("vendor/debian.master/control.d/flavour-control.stub", STUB);
     let entry = format!(
         "linux ({version}) jammy; urgency=medium\n\n  * A release.\n\n -- Vendor <vendor@example.org>  Fri, 11 Oct 2024 12:00:00 +0000\n"
     );
@@ -54,7 +61,7 @@ fn flavours_are_generated_into_the_vendor_s_packaging() {
     lab.xtask(&["fork", TAG, "--url", &url]).ok();
     assert_eq!(lab.git("kernel", &["log", "-1", "--format=%s"]), "Generated: 6.1.0-7.9+lab");
     let files = lab.git("kernel", &["show", "--format=", "--name-only"]);
-    assert_eq!(files, "debian.master/changelog\ndebian.master/config/annotations\ndebian.master/rules.d/arm64.mk");
+    assert_eq!(files, "debian.master/changelog\ndebian.master/config/annotations\ndebian.master/control.d/flavour-control.stub\ndebian.master/rules.d/arm64.mk");
 
     let annotations = lab.text("kernel/debian.master/config/annotations");
     assert!(
@@ -72,6 +79,8 @@ fn flavours_are_generated_into_the_vendor_s_packaging() {
         rules.contains("flavours\t= generic slim tickless\n") && rules.contains("build_image_tickless\t= Image.gz"),
         "{rules}"
     );
+    let stub = lab.text("kernel/debian.master/control.d/flavour-control.stub");
+    assert!(stub.contains("\nDepends: ${misc:Depends}, wireless-regdb\n"), "{stub}");
     let changelog = lab.text("kernel/debian.master/changelog");
     assert!(changelog.starts_with("linux (6.1.0-7.9+lab) jammy; urgency=medium\n"), "{changelog}");
     // The date is the tag's and the maintainer a setting: nothing of this machine.
