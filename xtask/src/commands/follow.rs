@@ -7,11 +7,11 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use git2::Repository;
 
-use super::{build, rebase};
+use super::{boot, build, rebase};
 use crate::build::metadata;
 use crate::effects::{repository, Effects, Run};
-use crate::error::Kind;
-use crate::flavour::existing;
+use crate::error::{exit_code, Kind};
+use crate::flavour::news::{self, News};
 use crate::fork::history::History;
 use crate::fork::snapshot;
 use crate::ui::bytes;
@@ -21,11 +21,14 @@ use crate::workspace::Workspace;
 const TOKEN: &str = "FOLLOW_TOKEN";
 /// What a merge request's description is cut to.
 const LARGEST: usize = 20_000;
+/// What becomes of a kernel, and is for the report.
+const BOOT_FAILED: &[Kind] = &[Kind::Panic, Kind::Hang, Kind::WrongKernel, Kind::Check];
 
 /// Try a new release of the vendor's, and ask for it to be merged
 ///
-/// Where there is one: rebases to a branch, builds each flavour, audits, and writes a report with the
-/// range-diff and the symbols that are new. With --push the branch goes there, with a merge request.
+/// Where there is one: rebases to a branch, builds each flavour, audits, boots, and writes a report with the
+/// range-diff and the symbols that are new. With --push the branch goes there, with a merge request; also where
+/// a boot failed, which the report says, and the exit code.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask follow                                  # here, to see what it would come to
@@ -92,17 +95,27 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     };
     let new = Workspace::find(&root)?;
     let mut report = format!("{} follows {}.\n", tag.name(), before.root.tag.name());
-    write!(report, "{}{}", patches(fx, &root, &before, &after)?, symbols(&repo, &new, &before, &after)?)?;
+    write!(report, "{}{}", patches(fx, &root, &before, &after)?, symbols(&repo, &before, &after))?;
+    let mut failed = None;
     for flavour in flavours(&new, &args)? {
-        report.push_str(&packages(fx, &new, &args, &flavour, &out)?);
+        let (dir, text) = packages(fx, &new, &args, &flavour, &out)?;
+        report.push_str(&text);
+        match boots(fx, &new, &dir) {
+            Ok(said) => report.push_str(&said),
+            Err(error) if BOOT_FAILED.iter().any(|kind| exit_code(&error) == *kind as i32) => {
+                write!(report, "\nThe boot **failed**: {error}\n")?;
+                failed = failed.or(Some(error));
+            }
+            Err(error) => return Err(error),
+        }
     }
     fx.create_dir(&out)?;
     fx.write(out.join("report.md"), &report)?;
     fx.ui.note(&format!("{out}/report.md says what is new."));
-    match &args.push {
-        Some(remote) => push(fx, &root, remote, &name, &before, &args, &report),
-        None => Ok(()),
+    if let Some(remote) = &args.push {
+        push(fx, &root, remote, &name, &before, &args, &report)?;
     }
+    failed.map_or(Ok(()), Err)
 }
 
 fn flavours(workspace: &Workspace, args: &Args) -> Result<Vec<String>> {
@@ -122,28 +135,29 @@ fn patches(fx: &Effects, root: &Utf8Path, before: &History, after: &History) -> 
     Ok(format!("\n## Patches\n\n```\n{}\n```\n", cut(&diff)))
 }
 
-/// Configuration symbols that a flavour did not have before.
-fn symbols(repo: &Repository, workspace: &Workspace, before: &History, after: &History) -> Result<String> {
+/// What the release brought to the flavours' configurations.
+fn symbols(repo: &Repository, before: &History, after: &History) -> String {
+    let line = |cells: [String; 6]| format!("| {} |\n", cells.map(|c| c.replace('|', "\\|")).join(" | "));
     let mut text = String::from("\n## New symbols\n");
-    let tree = |tip| repo.find_commit(tip).map(|c| c.tree_id());
-    let arch = &workspace.settings.architecture;
-    for flavour in workspace.settings.flavours.keys() {
-        let old = existing::config(repo, tree(before.tip)?, arch, flavour)?;
-        let new = existing::config(repo, tree(after.tip)?, arch, flavour)?;
-        let lines: Vec<String> = new
-            .iter()
-            .filter(|(symbol, _)| old.get(symbol).is_none())
-            .map(|(symbol, value)| format!("CONFIG_{symbol}={}", value.as_str()))
-            .collect();
-        let count = lines.len();
-        let all = if count == 0 { String::new() } else { format!("\n```\n{}\n```\n", cut(&lines.join("\n"))) };
-        write!(text, "\n{flavour}: {count}\n{all}")?;
+    for (name, found) in news::all(repo, before.tip, after.tip) {
+        text.push_str(&format!("\n{name}: {}\n", found.len()));
+        if !found.is_empty() {
+            let rows: String = found.iter().map(|news| line(news.row())).collect();
+            let heading = line(News::HEADING.map(str::to_owned)) + "|---|---|---|---|---|---|\n";
+            text.push_str(&format!("\n{heading}{}\n", cut(rows.trim_end())));
+        }
     }
-    Ok(text)
+    text
 }
 
-/// Builds a flavour, which ends with the audit; what came of it.
-fn packages(fx: &Effects, workspace: &Workspace, args: &Args, flavour: &str, out: &Utf8Path) -> Result<String> {
+/// Builds a flavour, which ends with the audit: where its packages are, and what is to be said of them.
+fn packages(
+    fx: &Effects,
+    workspace: &Workspace,
+    args: &Args,
+    flavour: &str,
+    out: &Utf8Path,
+) -> Result<(Utf8PathBuf, String)> {
     let dir = out.join(flavour);
     let request = build::Args {
         flavour: Some(flavour.to_owned()),
@@ -164,7 +178,13 @@ fn packages(fx: &Effects, workspace: &Workspace, args: &Args, flavour: &str, out
             writeln!(text, "- {file} ({})", bytes(*size))?;
         }
     }
-    Ok(text)
+    Ok((dir, text))
+}
+
+/// Boots them; a sentence for each boot.
+fn boots(fx: &Effects, workspace: &Workspace, dir: &Utf8Path) -> Result<String> {
+    let said = boot::boot(fx, workspace, dir, &boot::Args::default())?;
+    Ok(said.iter().map(|sentence| format!("\n- {sentence}")).collect::<String>() + "\n")
 }
 
 /// Pushes the branch; GitLab makes a merge request of the options.

@@ -78,7 +78,9 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let request =
         build::Args { cross: !same, native: same, flavour: Some(FLAVOUR.to_owned()), ..build::Args::default() };
     let out = build::build(fx, &workspace, &request)?;
-    if !args.mini && out.is_dir() {
+    if boot::passed_before(&out) {
+        fx.ui.note(&format!("These packages have come up before: {out}/boot.html"));
+    } else if !args.mini && out.is_dir() {
         boot::boot(fx, &workspace, &out, &boot::Args::default())?;
     } else if !args.mini {
         fx.ui.planned(&format!("cd {dir} && cargo xtask boot"));

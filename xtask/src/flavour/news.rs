@@ -69,28 +69,39 @@ pub fn symbols(repo: &Repository, tree: Oid, arch: &Arch) -> Symbols {
     Symbols::read(arch.srcarch, &mut |path| text(repo, tree, path).ok().flatten())
 }
 
-/// Prints, for each flavour and architecture that the commit `now` has, the symbols that are otherwise than in `before`.
-/// It only reports: what cannot be read is left out.
+impl News {
+    /// What the cells of [`News::row`] are.
+    pub const HEADING: [&'static str; 6] = ["SYMBOL", "", "TYPE", "WAS", "IS", "PROMPT"];
+
+    /// One row of a table.
+    pub fn row(&self) -> [String; 6] {
+        let shown = |value: &Option<Value>| value.as_ref().map_or("-", Value::as_str).to_owned();
+        let [what, kind] = [self.what.word(), self.kind].map(str::to_owned);
+        [self.symbol.clone(), what, kind, shown(&self.before), shown(&self.now), self.prompt.clone()]
+    }
+}
+
+/// For each flavour and architecture that the commit `now` has (`tickless on arm64`), the symbols that are otherwise
+/// than in `before`. It is for reports: what cannot be read is left out.
+pub fn all(repo: &Repository, before: Oid, now: Oid) -> Vec<(String, Vec<News>)> {
+    let tree = |commit: Oid| repo.find_commit(commit).map(|commit| commit.tree_id());
+    let (Ok(a), Ok(b)) = (tree(before), tree(now)) else { return Vec::new() };
+    let of = |(flavour, arch): (String, &'static Arch)| {
+        Some((format!("{flavour} on {}", arch.debian), between(repo, a, b, arch, &flavour).ok()?))
+    };
+    target::names(repo, now).unwrap_or_default().into_iter().filter_map(of).collect()
+}
+
+/// Prints them.
 pub fn report(fx: &Effects, repo: &Repository, before: Oid, now: Oid) {
-    for (flavour, arch) in target::names(repo, now).unwrap_or_default() {
-        let tree = |commit: Oid| repo.find_commit(commit).map(|commit| commit.tree_id());
-        let found: Result<Vec<News>> = tree(before)
-            .and_then(|a| Ok((a, tree(now)?)))
-            .map_err(Into::into)
-            .and_then(|(a, b)| between(repo, a, b, arch, &flavour));
-        let Ok(found) = found else { continue };
-        let name = format!("{flavour} on {}", arch.debian);
+    for (name, found) in all(repo, before, now) {
         if found.is_empty() {
             fx.ui.note(&format!("Nothing new in the configuration of {name}."));
             continue;
         }
         fx.ui.note(&format!("New in the configuration of {name}:"));
-        let shown = |value: Option<&Value>| value.map_or("-", Value::as_str).to_owned();
-        let mut rows = vec![["SYMBOL", "", "TYPE", "WAS", "IS", "PROMPT"].map(str::to_owned).to_vec()];
-        rows.extend(found.iter().map(|n| {
-            let [what, kind] = [n.what.word(), n.kind].map(str::to_owned);
-            vec![n.symbol.clone(), what, kind, shown(n.before.as_ref()), shown(n.now.as_ref()), n.prompt.clone()]
-        }));
+        let mut rows = vec![News::HEADING.map(str::to_owned).to_vec()];
+        rows.extend(found.iter().map(|news| news.row().to_vec()));
         fx.ui.table(&rows);
     }
 }

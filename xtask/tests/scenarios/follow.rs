@@ -27,14 +27,16 @@ fn a_new_release_becomes_a_branch_packages_and_a_merge_request() {
     lab.git("kernel", &["checkout", "--quiet", "--detach"]);
     let mut detached = follow.to_vec();
     detached.extend(["--branch", "6.1-tickless"]);
-    lab.xtask(&detached).says(&["release/v6.1.43 is pushed", "report.md"]);
+    // The miniature has no processes to come up with; that is for somebody to look at, too.
+    lab.xtask(&detached).fails(8, &["release/v6.1.43 is pushed", "report.md", "No working init found"]);
 
     let report = lab.text("out/report.md");
     for part in [
         "v6.1.43 follows v6.1.42",
         "a patch of the lab's",
         "## New symbols",
-        "slim: 0",
+        "slim on arm64: 0",
+        "The boot **failed**: 6.1.43-1-slim without nohz_full=",
         "linux-image-unsigned-6.1.43-1-slim",
     ] {
         assert!(report.contains(part), "no `{part}` in {report}");

@@ -1,36 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask boot [DIR]`: do these packages come up, and is the tick gone?
 
+mod plan;
+
 use std::time::Duration;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::arch::{self, Arch};
+use self::plan::{Kernel, Plan};
 use crate::boot::console::{self, Said};
 use crate::boot::judge::{judge, Verdict, Want};
-use crate::boot::qemu::{self, Machine};
+use crate::boot::qemu;
 use crate::boot::report::{self, Report};
-use crate::boot::root::{self, Root};
+use crate::boot::root::Root;
 use crate::boot::ticks::{self, Series};
 use crate::build::archive::Archive;
 use crate::build::chroot::{Chroot, Recipe};
-use crate::build::{metadata, sbuild};
+use crate::build::metadata;
 use crate::effects::Effects;
 use crate::error::{Failure, Kind};
-use crate::formats::config::Config;
 use crate::formats::cpu_list::CpuList;
 use crate::isolate::parameters::{parameters, version};
 use crate::machine::{self, Use};
-use crate::packages::audit::releases;
 use crate::packages::built;
-use crate::packages::release::Release;
-use crate::packages::set::{Purpose, Set};
 use crate::workspace::Workspace;
 
-/// The flavour that others are compared with, where its packages are beside theirs.
-const COMPARED_WITH: &str = "generic";
 /// The CPU that is isolated; the other one does everything else.
 const ISOLATED: usize = 1;
 /// Seconds from the start of the busy loop to the first sample.
@@ -38,6 +34,8 @@ const SETTLE: u32 = 5;
 /// Seconds that are measured, and those without a word after which a kernel hangs.
 const SECONDS: u32 = 30;
 const WATCHDOG: u32 = 180;
+/// The report, beside the packages.
+const REPORT: &str = "boot.html";
 
 /// Boot packages in a virtual machine and count the timer interrupts of an isolated CPU
 ///
@@ -75,24 +73,6 @@ impl Default for Args {
     }
 }
 
-/// What is booted, decided before anything happens.
-struct Plan {
-    host: &'static Arch,
-    machine: &'static Machine,
-    suite: String,
-    debs: Vec<Utf8PathBuf>,
-    kernels: Vec<Kernel>,
-    /// What the root must have beside the packages.
-    needs: Vec<String>,
-    report: Utf8PathBuf,
-}
-
-struct Kernel {
-    release: Release,
-    hz: Option<u32>,
-    tickless: bool,
-}
-
 /// One boot. Field names are part of the interface.
 #[derive(Debug, Serialize)]
 struct Boot {
@@ -113,6 +93,26 @@ struct Boot {
     console: Vec<String>,
 }
 
+impl Boot {
+    /// Timer interrupts a second on the isolated CPU, or on one of the others.
+    fn rate(&self, isolated: bool) -> Option<f64> {
+        self.cpus.iter().find(|s| (s.cpu == ISOLATED) == isolated).map(|s| s.rate)
+    }
+
+    fn name(&self) -> String {
+        name(&self.release, self.nohz_full)
+    }
+
+    fn tick(&self) -> String {
+        format!("{:.2} timer interrupts a second on the busy isolated CPU", self.rate(true).unwrap_or_default())
+    }
+}
+
+/// What a boot is called.
+fn name(release: &str, nohz_full: bool) -> String {
+    format!("{release} {} nohz_full=", if nohz_full { "with" } else { "without" })
+}
+
 /// # Errors
 /// See the README, "When it breaks".
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
@@ -121,17 +121,21 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         Some(dir) => dir.clone(),
         None => built::newest(&workspace)?,
     };
-    boot(fx, &workspace, &dir, &args)
+    boot(fx, &workspace, &dir, &args)?;
+    Ok(())
 }
 
-/// Boots the packages in `dir` and reports.
+/// Boots the packages in `dir` and reports; a sentence for each boot.
 ///
 /// # Errors
 /// The kernel panics, hangs, is another one, or fails a check: each its own [`Kind`].
-pub fn boot(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, args: &Args) -> Result<()> {
-    let plan = plan(fx, workspace, dir, args)?;
+pub fn boot(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, args: &Args) -> Result<Vec<String>> {
+    let plan = plan::plan(fx, workspace, dir, args)?;
     machine::require(fx, plan.host, &[Use::of_chroot(plan.host)?, Use::Boot])?;
-    let Some(chroot) = chroot(fx, workspace, &plan)? else { return planned(fx, &plan) };
+    let Some(chroot) = chroot(fx, workspace, &plan)? else {
+        planned(fx, &plan)?;
+        return Ok(Vec::new());
+    };
     let step = fx.ui.step(&format!("install {} packages into a root of {}", plan.debs.len(), plan.suite));
     let root = Root::unpack(fx, &chroot.tar)?;
     let installed = root.install(&plan.debs)?;
@@ -157,85 +161,30 @@ pub fn boot(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, args: &Args) ->
         }
     }
     let names: Vec<(String, String)> = installed.into_iter().collect();
+    let measured = serde_json::to_string_pretty(&boots)?;
     fx.write(&plan.report, report::html(&report_of(&plan, &boots, names)))?;
+    fx.write(plan.report.with_extension("json"), &measured)?;
     if args.json {
-        fx.ui.data(&serde_json::to_string_pretty(&boots)?);
+        fx.ui.data(&measured);
     } else {
         show(fx, &boots);
     }
     fx.ui.note(&format!("  the report is {}", plan.report));
-    verdict(&boots)
+    verdict(&boots)?;
+    Ok(boots.iter().map(|boot| format!("{}: {}", boot.name(), boot.tick())).collect())
 }
 
-fn plan(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, args: &Args) -> Result<Plan> {
-    let record = metadata::read(dir);
-    let mut dirs = vec![dir.to_owned()];
-    dirs.extend(record.as_ref().and_then(|r| compared_with(dir, &r.architecture)));
-    let step = fx.ui.step("read the packages");
-    let set = Set::read(&dirs, Purpose::Audit, &|name| fx.ui.progress(name))?;
-    step.done("");
-    if let Some((file, error)) = set.broken.first() {
-        fail!(Check, "{file} cannot be read: {error}"; "cargo xtask audit {dir}");
+/// Have the packages in `dir` come up since they were built, with every check passed?
+pub fn passed_before(dir: &Utf8Path) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Verdict {
+        passed: bool,
     }
-    let Some(said) = set.architecture() else {
-        fail!(Input, "there is no kernel for any architecture in {dir}"; "name a directory of packages that `cargo xtask build` made");
-    };
-    let host = arch::find(args.arch.as_deref().unwrap_or(said))?;
-    if host.debian != said {
-        fail!(Input, "the packages are for {said} and not for {}", host.debian; "leave --arch out");
-    }
-    let kernels: Vec<Kernel> =
-        releases(&set).into_iter().filter(|r| has_image(&set, r)).map(|r| kernel(&set, r)).collect();
-    if kernels.is_empty() {
-        fail!(Input, "there is no image in {dir}"; "name a directory of packages that `cargo xtask build` made");
-    }
-    let suite = args.suite.clone().or(record.map(|r| r.suite)).unwrap_or_else(|| workspace.settings.series.clone());
-    Ok(Plan {
-        host,
-        machine: qemu::machine(host)?,
-        suite,
-        debs: debs(&dirs)?,
-        kernels,
-        needs: root::needs(set.packages.iter(), &set),
-        report: args.report.clone().unwrap_or_else(|| dir.join("boot.html")),
-    })
-}
-
-/// The directory of the flavour to compare with, beside this one, for the same architecture.
-fn compared_with(dir: &Utf8Path, architecture: &str) -> Option<Utf8PathBuf> {
-    let beside = dir.canonicalize_utf8().ok()?.parent()?.read_dir_utf8().ok()?;
-    let is_it = |path: &Utf8PathBuf| {
-        metadata::read(path).is_some_and(|r| r.flavour == COMPARED_WITH && r.architecture == architecture)
-    };
-    beside.flatten().map(|e| e.into_path()).filter(|p| p.file_name() != dir.file_name()).find(is_it)
-}
-
-/// The files, each name once, without debugging symbols.
-fn debs(dirs: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>> {
-    let mut debs: Vec<Utf8PathBuf> = Vec::new();
-    for dir in dirs {
-        for deb in sbuild::packages(dir)? {
-            let name = deb.file_name().unwrap_or_default();
-            if !name.contains("-dbgsym_") && !debs.iter().any(|d| d.file_name() == Some(name)) {
-                debs.push(deb);
-            }
-        }
-    }
-    Ok(debs)
-}
-
-fn has_image(set: &Set, release: &Release) -> bool {
-    let uname = release.uname();
-    ["linux-image-unsigned-", "linux-image-"].iter().any(|start| set.package(&format!("{start}{uname}")).is_some())
-}
-
-fn kernel(set: &Set, release: Release) -> Kernel {
-    let path = format!("boot/config-{}", release.uname());
-    let text = set.files().find(|(_, e, _)| e.path == path).and_then(|(_, _, c)| c.text.as_deref());
-    let config = Config::parse_lenient(text.unwrap_or_default());
-    let value = |symbol| config.get(symbol).map(|v| v.as_str().to_owned());
-    let hz = value("HZ").and_then(|v| v.parse().ok());
-    Kernel { release, hz, tickless: value("NO_HZ_FULL").as_deref() == Some("y") }
+    let written = |file: &str| std::fs::metadata(dir.join(file)).and_then(|m| m.modified()).ok();
+    let verdicts = std::fs::read_to_string(dir.join(REPORT).with_extension("json")).unwrap_or_default();
+    let verdicts: Vec<Verdict> = serde_json::from_str(&verdicts).unwrap_or_default();
+    let passed = !verdicts.is_empty() && verdicts.iter().all(|v| v.passed);
+    passed && written(REPORT) > written(metadata::FILE)
 }
 
 fn cpus(list: impl IntoIterator<Item = usize>) -> CpuList {
@@ -265,18 +214,13 @@ fn planned(fx: &Effects, plan: &Plan) -> Result<()> {
 
 fn one(fx: &Effects, plan: &Plan, kernel: &Kernel, nohz_full: bool, job: &qemu::Job) -> Result<Boot> {
     let uname = kernel.release.uname();
-    let with = if nohz_full { "with" } else { "without" };
-    let step = fx.ui.step(&format!("boot {uname} {with} nohz_full="));
+    let step = fx.ui.step(&format!("boot {}", name(&uname, nohz_full)));
     let (console, ended) = plan.machine.run(fx, job)?;
     let said = console::read(console.iter().map(String::as_str));
     let series = ticks::series(&said.samples);
     let want = Want { uname: uname.clone(), hz: kernel.hz, tickless: kernel.tickless, nohz_full, isolated: ISOLATED };
     let Verdict { kind, wrong, remarks } = judge(&said, ended, &series, &want);
-    if kind.is_none() {
-        let rate = series.iter().find(|s| s.cpu == ISOLATED).map_or(0.0, |s| s.rate);
-        step.done(&format!("{rate:.2} timer interrupts a second on the busy isolated CPU"));
-    }
-    Ok(Boot {
+    let boot = Boot {
         release: uname,
         nohz_full,
         helped: plan.machine.helped(),
@@ -288,17 +232,18 @@ fn one(fx: &Effects, plan: &Plan, kernel: &Kernel, nohz_full: bool, job: &qemu::
         kind,
         said,
         console,
-    })
+    };
+    if boot.passed {
+        step.done(&boot.tick());
+    }
+    Ok(boot)
 }
 
 fn show(fx: &Effects, boots: &[Boot]) {
     let heading = ["KERNEL", "nohz_full=", "ISOLATED CPU, TIMER/S", "OTHER CPU", "MODULES", "VERDICT"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for boot in boots {
-        let rate = |isolated: bool| {
-            let series = boot.cpus.iter().find(|s| (s.cpu == ISOLATED) == isolated);
-            series.map_or("-".to_owned(), |s| format!("{:.2}", s.rate))
-        };
+        let rate = |isolated| boot.rate(isolated).map_or("-".to_owned(), |rate| format!("{rate:.2}"));
         rows.push(vec![
             boot.release.clone(),
             if boot.nohz_full { "yes" } else { "no" }.to_owned(),
@@ -317,7 +262,7 @@ fn report_of<'a>(plan: &Plan, boots: &'a [Boot], packages: Vec<(String, String)>
     let runs = boots.iter().map(|boot| {
         let modules = if boot.modules.is_empty() { "none".to_owned() } else { boot.modules.join(", ") };
         report::Run {
-            name: format!("{} {} nohz_full=", boot.release, if boot.nohz_full { "with" } else { "without" }),
+            name: boot.name(),
             facts: vec![
                 ("uname -r", boot.said.uname.clone().unwrap_or_default()),
                 ("Command line", boot.said.cmdline.clone()),
@@ -344,8 +289,7 @@ fn report_of<'a>(plan: &Plan, boots: &'a [Boot], packages: Vec<(String, String)>
 fn verdict(boots: &[Boot]) -> Result<()> {
     for kind in [Kind::Panic, Kind::Hang, Kind::WrongKernel, Kind::Check] {
         let Some(boot) = boots.iter().find(|b| b.kind == Some(kind)) else { continue };
-        let with = if boot.nohz_full { "with" } else { "without" };
-        let message = format!("{} {with} nohz_full=: {}", boot.release, boot.wrong.join("; "));
+        let message = format!("{}: {}", boot.name(), boot.wrong.join("; "));
         return Err(Failure::new(kind, message).hint("the report has the whole console").into());
     }
     Ok(())
