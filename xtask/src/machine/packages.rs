@@ -35,7 +35,7 @@ const GROUPS: &[(&str, &[Use], &[&str])] = &[
             "python3",
         ],
     ),
-    ("packages-publish", &[Use::Publish], &["apt-utils", "dpkg-dev", "gnupg"]),
+    ("packages-publish", &[Use::Publish], &["apt-utils", "dpkg-dev", "dput", "gnupg"]),
     ("packages-deploy", &[Use::Deploy], &["openssh-client"]),
     (
         "packages-checks",

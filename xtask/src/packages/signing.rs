@@ -24,11 +24,34 @@ pub struct Key {
 }
 
 impl Key {
-    /// A key of the person's own.
+    /// What the person names: a file with a secret key, or a key of their own gpg.
     ///
     /// # Errors
-    /// Their gpg has no such secret key.
-    pub fn own(fx: &Effects, id: &str) -> Result<Self> {
+    /// It is none of both.
+    pub fn given(fx: &Effects, name: &str) -> Result<Self> {
+        let file = Utf8Path::new(name);
+        if file.is_file() {
+            Self::of_file(fx, file)
+        } else {
+            Self::own(fx, name)
+        }
+    }
+
+    /// Does gpg ask the person for it?
+    pub fn is_own(&self) -> bool {
+        self.home.is_none()
+    }
+
+    /// A program that calls gpg by itself, with this key where gpg looks for it.
+    pub fn at_hand<'a>(&self, command: xshell::Cmd<'a>) -> xshell::Cmd<'a> {
+        match &self.home {
+            Some(home) => command.env("GNUPGHOME", home),
+            None => command,
+        }
+    }
+
+    /// A key of the person's own.
+    fn own(fx: &Effects, id: &str) -> Result<Self> {
         let hint = "`gpg --list-secret-keys` names yours; without --key a throw-away one is made";
         let shown = cmd!(fx.sh, "gpg --batch --with-colons --list-secret-keys -- {id}");
         let shown = fx.read(Run::from(shown).or(Kind::Input, hint))?.text();
@@ -37,10 +60,7 @@ impl Key {
     }
 
     /// A secret key without a passphrase in a file, for as long as this process runs.
-    ///
-    /// # Errors
-    /// The file holds none.
-    pub fn of_file(fx: &Effects, file: &Utf8Path) -> Result<Self> {
+    fn of_file(fx: &Effects, file: &Utf8Path) -> Result<Self> {
         let scratch = fx.scratch("key", None)?;
         let home = scratch.path().to_owned();
         let read = cmd!(fx.sh, "gpg --homedir {home} --batch --quiet --import {file}");
@@ -103,7 +123,7 @@ impl Key {
                 &["--yes", "--armor", "--local-user", &self.id, how, "--output", to.as_str(), release.as_str()],
             );
             // The person's own key may ask for its passphrase.
-            if self.home.is_none() {
+            if self.is_own() {
                 run.on_terminal()
             } else {
                 run

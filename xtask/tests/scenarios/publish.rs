@@ -54,6 +54,39 @@ fn apt_installs_and_upgrades_from_it() {
 }
 
 #[test]
+fn a_source_upload_is_signed_and_tried() {
+    let lab = Lab::new();
+    lab.forked();
+    let home = lab.path("gnupg").display().to_string();
+    lab.run("mkdir", &["-m", "700", &home]).ok();
+    let gpg = |args: &[&str]| lab.run("gpg", &[&["--homedir", &home, "--batch", "--quiet"], args].concat());
+    gpg(&["--passphrase", "", "--quick-generate-key", "Lab <lab@example.org>", "ed25519", "sign", "never"]).ok();
+    let key = lab.path("key.asc").display().to_string();
+    gpg(&["--armor", "--export-secret-keys", "--output", &key]).ok();
+
+    lab.xtask(&["publish", "--source", "ppa:lab/kernels"]).fails(3, &["signed with your own key"]);
+    lab.xtask(&["publish", "--source", "--key", &key]).fails(2, &["--source"]);
+    lab.xtask(&["publish", "--source=-x", "--key", &key]).fails(3, &["no place to upload to"]);
+    let said = lab.xtask(&["publish", "--source", "ppa:lab/kernels", "--key", &key]).ok();
+    let out = format!("kernel-source/{V1}");
+    let changes = format!("linux_{V1}_source.changes");
+    let line = format!("dput --config={} ppa ", lab.path(&format!("{out}/dput.cf")).display());
+    assert!(said.stdout.starts_with(&line) && said.stdout.trim_end().ends_with(&changes), "{}", said.stdout);
+
+    assert!(lab.text(&format!("{out}/dput.cf")).contains("incoming = ~lab/kernels\n"));
+    let dsc = lab.path(&format!("{out}/linux_{V1}.dsc")).display().to_string();
+    for file in [&dsc, &lab.path(&format!("{out}/{changes}")).display().to_string()] {
+        gpg(&["--verify", file]).ok();
+    }
+    // It is a whole source, with the control file that only `clean` makes.
+    lab.run("dpkg-source", &["--no-check", "--extract", &dsc, "unpacked"]).ok();
+    let control = lab.text("unpacked/debian/control");
+    assert!(control.contains("Package: linux-image-unsigned-6.1.42-1-slim\n"), "{control}");
+    assert_eq!(lab.text("unpacked/init/main.c"), lab.text("kernel/init/main.c"));
+    lab.run("gpgconf", &["--homedir", &home, "--kill", "all"]).ok();
+}
+
+#[test]
 fn versions_stay_beside_each_other_and_old_ones_go() {
     let lab = Lab::without_cache();
     for (name, version) in [("a", "6.1.42-1.1+lab"), ("b", "6.1.42-9.1+lab"), ("c", "6.1.42-10.1+lab")] {

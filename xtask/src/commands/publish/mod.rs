@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask publish [SET…]`: audited package sets become a signed apt repository.
 
+mod source;
+
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -21,11 +23,13 @@ const SOURCE: &str = "kernel-fork.sources";
 ///
 /// Only sets that pass the audit. Older versions stay beside new ones, and `linux-image-FLAVOUR` always
 /// depends on the newest: `apt upgrade` moves machines on. The repository is a directory for any web server.
+/// With --source it is a signed source package that a PPA builds, and dput says what it would upload.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask publish                          # the set built last, to ../NAME-apt
   cargo xtask publish --to /srv/apt --url http://apt.lab.example --key 0123ABCD
-  cargo xtask publish ../NAME-packages/*/slim-arm64-emulated --keep 5")]
+  cargo xtask publish ../NAME-packages/*/slim-arm64-emulated --keep 5
+  cargo xtask publish --source ppa:lab/kernels --key 0123ABCD")]
 pub struct Args {
     /// Directories of packages, as `build` makes them [default: the set built last]
     #[arg(value_name = "SET")]
@@ -42,12 +46,24 @@ pub struct Args {
     /// How many versions of each flavour stay
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     pub keep: u16,
+    /// Not packages but the fork's source, for dput to upload there: ppa:OWNER/NAME
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["sets", "to", "url", "keep"])]
+    pub source: Option<String>,
 }
 
 /// # Errors
 /// See the README, "When it breaks".
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let workspace = Workspace::here()?;
+    if let Some(host) = &args.source {
+        let Some(key) = &args.key else {
+            fail!(Input, "an upload is signed with your own key"; "--key FINGERPRINT; `gpg --list-secret-keys` names yours");
+        };
+        let key = Key::given(fx, key)?;
+        let done = source::publish(fx, &workspace, host, &key);
+        key.close(fx);
+        return done;
+    }
     let dirs = if args.sets.is_empty() { vec![built::newest(&workspace)?] } else { args.sets.clone() };
     let mut sets = Vec::new();
     for dir in dirs {
@@ -67,8 +83,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 
     let maintainer = &workspace.settings.maintainer;
     let key = match &args.key {
-        Some(file) if Utf8Path::new(file).is_file() => Key::of_file(fx, Utf8Path::new(file))?,
-        Some(id) => Key::own(fx, id)?,
+        Some(key) => Key::given(fx, key)?,
         None => {
             Key::throw_away(fx, &Utf8PathBuf::from(format!("{to}-key")), &format!("apt repository of {maintainer}"))?
         }

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask publish --source HOST`: a signed source package of the fork, as a PPA takes it.
+//!
+//! The vendor's `clean`, which makes `debian/control`, runs in a chroot of the series; packing and signing are
+//! dpkg-buildpackage's, and dput says what it would upload.
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use xshell::cmd;
+
+use crate::arch;
+use crate::build::archive::Archive;
+use crate::build::chroot::{Chroot, Recipe};
+use crate::build::mode::Mode;
+use crate::build::{source, tree};
+use crate::effects::{repository, Did, Effects, Run};
+use crate::error::Kind;
+use crate::flavour::packaging::{required, Packaging};
+use crate::fork::history::History;
+use crate::formats::changelog;
+use crate::packages::signing::Key;
+use crate::sandbox::{self, Let};
+use crate::workspace::Workspace;
+
+/// Where Launchpad takes uploads, as Ubuntu's dput knows it and Debian's does not.
+const PPA: &str = "[ppa]\nfqdn = ppa.launchpad.net\nmethod = ftp\nincoming = ~OWNER/NAME\nlogin = anonymous\n";
+/// Where the sandbox has the tree.
+const PLACE: &str = "/mnt";
+
+/// Makes the source package of the commit that is checked out, signs it, and has dput try the upload to `host`.
+///
+/// # Errors
+/// The branch is no fork; `host` is no name; the chroot cannot be made; the vendor's `clean` fails.
+pub fn publish(fx: &Effects, workspace: &Workspace, host: &str, key: &Key) -> Result<()> {
+    let good = |c: char| c.is_ascii_alphanumeric() || ":/.-_~+".contains(c);
+    if host.starts_with('-') || host.is_empty() || !host.chars().all(good) {
+        fail!(Input, "`{host}` is no place to upload to"; "ppa:OWNER/NAME, or what your dput.cf calls it");
+    }
+    let repo = repository(&workspace.root)?;
+    let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
+    let history = History::read(&repo, head.id())?;
+    let packaging = Packaging::of(&repo, head.tree_id())?;
+    let text = required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;
+    let version = changelog::top(&text)?.header.version;
+
+    let Some(chroot) = chroot(fx, workspace, &repo, &head, &packaging)? else { return planned(fx, host) };
+    let Some(ready) = tree::ready(fx, &repo, &workspace.root, history.tip)? else { return planned(fx, host) };
+    let out = workspace.sibling("source")?.join(version.as_str());
+    let parent = out.parent().context("a version has a directory above it")?;
+    fx.create_dir(parent)?;
+    let fresh = fx.scratch("source", Some(parent))?;
+    let copy = fresh.join(source::NAME);
+    let (from, id) = (&ready.path, &key.id);
+    let step = fx.ui.step("make debian/control in the chroot");
+    fx.read(cmd!(fx.sh, "cp --archive --reflink=auto {from} {copy}"))?;
+    clean(fx, &chroot, &copy)?;
+    step.done("");
+
+    let step = fx.ui.step(&format!("pack the source of {}", version.as_str()));
+    let pack = cmd!(fx.sh, "dpkg-buildpackage --build=source --no-pre-clean --no-check-builddeps --sign-keyid={id}");
+    let pack = Run::from(key.at_hand(pack)).at(&copy).or(Kind::Build, "dpkg-source says why");
+    // A passphrase is asked for on the terminal.
+    fx.read(if key.is_own() { pack.on_terminal() } else { pack.watch(|line| fx.ui.progress(line)) })?;
+    step.done("");
+    std::fs::remove_dir_all(&copy)?;
+    if let Some(name) = host.strip_prefix("ppa:") {
+        std::fs::write(fresh.join("dput.cf"), PPA.replace("OWNER/NAME", name))?;
+    }
+    if fx.replace_dir(fresh.path(), &out)? == Did::Planned {
+        return Ok(());
+    }
+
+    let changes = out.read_dir_utf8()?.flatten().map(|e| e.into_path()).find(|p| p.extension() == Some("changes"));
+    let changes = changes.context("dpkg-buildpackage made no .changes file")?;
+    let host = to_dput(host, &out);
+    let dput = key.at_hand(cmd!(fx.sh, "dput --simulate").args(&host).arg(&changes));
+    let said = fx.read(Run::from(dput).or(Kind::Check, "dput says what is wrong with the upload"))?.text();
+    said.lines().for_each(|line| fx.ui.note(&format!("     {line}")));
+    fx.ui.note("Nothing was uploaded. This does it:");
+    fx.ui.data(&format!("dput {} {changes}", host.join(" ")));
+    Ok(())
+}
+
+/// A chroot of the series with what `clean` needs: the build dependencies on this machine's own architecture.
+fn chroot(
+    fx: &Effects,
+    workspace: &Workspace,
+    repo: &git2::Repository,
+    head: &git2::Commit,
+    packaging: &Packaging,
+) -> Result<Option<Chroot>> {
+    let (own, series) = (arch::build()?, &workspace.settings.series);
+    let (suite, _) = workspace.settings.suite(series)?;
+    let ubuntu = *packaging != Packaging::Bundled;
+    let source = source::read(repo, head.tree_id(), packaging.dir(), ubuntu, suite, Mode::Native, own)?;
+    let archive = Archive::of(fx, &workspace.settings, series, &[own], None)?;
+    Recipe { depends: source.depends, ..Recipe::bare(&archive, vec![own]) }.make(fx)
+}
+
+/// Runs the packaging's `clean` in the chroot.
+fn clean(fx: &Effects, chroot: &Chroot, tree: &Utf8Path) -> Result<()> {
+    let root = fx.scratch("clean", None)?;
+    chroot.unpack(fx, root.path())?;
+    let mut sandbox = sandbox::arguments(root.path(), &[Let::Write]);
+    sandbox.extend(["--bind", tree.as_str(), PLACE, "--chdir", PLACE].map(str::to_owned));
+    // dh_testroot wants it.
+    sandbox.extend(["--unshare-user", "--uid", "0", "--gid", "0", "--new-session"].map(str::to_owned));
+    let run = Run::from(cmd!(fx.sh, "bwrap {sandbox...} -- make -f debian/rules clean"));
+    fx.read(run.or(Kind::Build, "the packaging's own `clean` failed").watch(|line| fx.ui.progress(line)))?;
+    Ok(())
+}
+
+/// What dput is told of the host: a PPA by our own configuration, any other by the person's.
+fn to_dput(host: &str, out: &Utf8Path) -> Vec<String> {
+    if host.starts_with("ppa:") {
+        return vec![format!("--config={out}/dput.cf"), "ppa".to_owned()];
+    }
+    vec![host.to_owned()]
+}
+
+/// The rest of a dry run.
+fn planned(fx: &Effects, host: &str) -> Result<()> {
+    fx.ui.planned("dpkg-buildpackage --build=source --no-pre-clean --no-check-builddeps");
+    fx.ui.planned(&format!("dput --simulate {host} ….changes"));
+    Ok(())
+}
