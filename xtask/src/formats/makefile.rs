@@ -60,7 +60,7 @@ pub fn value_lines(assignment: &Assignment, lines: &[&str]) -> Range<usize> {
 }
 
 /// Whether a line goes on in the next: it ends in an odd number of backslashes.
-fn continues(line: &str) -> bool {
+pub fn continues(line: &str) -> bool {
     let line = line.trim_end_matches(['\r', '\n']);
     (line.len() - line.trim_end_matches('\\').len()) % 2 == 1
 }

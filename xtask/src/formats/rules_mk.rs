@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use super::makefile::{assignments, value, value_lines, Assignment};
+use super::makefile::{assignments, continues, value, value_lines, Assignment};
 use super::vars::check_flavour;
 use super::FormatError;
 
@@ -74,6 +74,9 @@ pub fn add_flavour(text: &str, flavour: &str, base: &str) -> Result<String, Form
             continue;
         }
         let (first, end) = source.lines;
+        if continues(lines[end - 1]) {
+            return Err(error(&lines, source, "the file ends in a line that goes on"));
+        }
         let mut block = lines[first].replacen(source.name, &copy, 1);
         block.extend(lines[first + 1..end].iter().copied());
         let last = &mut out[end - 1];

@@ -84,14 +84,24 @@ fn resolve<'a>(entry: &'a Entry, header: &Header, flavour: &str) -> &'a str {
 /// are not saved, though it may depend on them, and an architecture's key takes away what the
 /// included files say of them.
 fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry) {
-    let mut read = base.clone();
-    let mut sorted = entry.policy.to_vec();
-    sorted.sort();
-    read.merge(&sorted, &header.arches);
-    for flavour in &header.flavours {
-        let wanted = resolve(original, header, flavour);
-        if resolve(&read, header, flavour) != wanted {
-            entry.put(flavour, wanted);
+    let read = |entry: &Entry| {
+        let (mut read, mut sorted) = (base.clone(), entry.policy.to_vec());
+        sorted.sort();
+        read.merge(&sorted, &header.arches);
+        read
+    };
+    let before = read(entry);
+    let wrong = |read: &Entry, flavour: &str| resolve(read, header, flavour) != resolve(original, header, flavour);
+    let put: Vec<&String> = header.flavours.iter().filter(|flavour| wrong(&before, flavour)).collect();
+    for flavour in &put {
+        entry.put(flavour, resolve(original, header, flavour));
+    }
+    // One may now follow from another.
+    for flavour in put.iter().filter(|flavour| header.dependency(flavour).is_some()) {
+        let mut without = entry.clone();
+        without.remove(flavour);
+        if !wrong(&read(&without), flavour) {
+            *entry = without;
         }
     }
     for arch in &header.arches {
