@@ -25,6 +25,9 @@ use crate::workspace::{fragment_path, vars_path, Workspace, SETTINGS};
 /// commits on it. The branch is rewritten with this repository's files; what the flavours' generator makes
 /// is taken out of your commits. Where the branch was is kept.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask adopt ../linux-focal                    # its tag is found by its tree
+  cargo xtask adopt ../linux-focal --tag Ubuntu-5.4.0-200.220")]
 pub struct Args {
     /// The fork's work tree
     pub dir: Utf8PathBuf,

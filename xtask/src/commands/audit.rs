@@ -34,6 +34,10 @@ use crate::workspace::{fragment_path, Workspace};
 /// Packages are read as files that nobody vouches for, and nothing of them is unpacked or run. Without a
 /// path it is the set that was built last.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask audit                                   # the set built last
+  cargo xtask audit ~/Downloads/*.deb --suite focal   # packages of anybody's
+  cargo xtask audit --build-module --lintian          # everything that can be looked at")]
 pub struct Args {
     /// A directory with packages, or .deb files
     #[arg(value_name = "DIR|DEB")]

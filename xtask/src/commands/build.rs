@@ -31,6 +31,11 @@ use crate::workspace::{fragment_path, Workspace};
 
 /// Build the packages of one flavour
 #[derive(Debug, clap::Args, Clone, Default)]
+#[command(after_help = "Examples:
+  cargo xtask build                                   # as the settings say
+  cargo xtask build --cross --flavour slim            # minutes instead of an hour
+  cargo xtask build --incremental                     # only what a change needs
+  cargo xtask build --farm big1/16,big2/16            # where `farm serve` runs")]
 pub struct Args {
     /// Architecture of the packages [default: the settings' `architecture`]
     pub arch: Option<String>,

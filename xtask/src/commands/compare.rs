@@ -17,6 +17,9 @@ const LISTED: usize = 10;
 ///
 /// A package is identical, equal in code (all but signatures, build ids, times and banners), or different.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask compare OLD NEW                         # two directories of packages
+  cargo xtask compare OLD NEW --detail                # and diffoscope's view of them")]
 pub struct Args {
     /// A directory with packages, or a .deb file
     #[arg(value_name = "A")]

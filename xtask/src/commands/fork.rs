@@ -22,6 +22,10 @@ use crate::workspace::Workspace;
 /// Fetches the one tag without its history, lays this repository's files over it as the first commit,
 /// generates the flavours, and checks the new branch out. The branch you are on stays as it is.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask fork Ubuntu-5.4.0-200.220               # this clone gets the branch 5.4-tickless
+  cargo xtask fork Ubuntu-5.4.0-200.220 --into ../kernel
+  cargo xtask fork Ubuntu-5.4.0-200.220 --series bookworm   # to be built in another suite")]
 pub struct Args {
     /// The vendor's tag, such as Ubuntu-5.4.0-200.220
     pub tag: String,

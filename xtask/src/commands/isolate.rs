@@ -20,6 +20,9 @@ const DROP_IN: &str = "/etc/default/grub.d/50-isolate.cfg";
 /// Prints the parameters and a drop-in for grub. With --check, on the machine that runs: tasks, kernel threads,
 /// interrupts, timers and work queues that are still on those CPUs, each with what would move it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask isolate --cpus 47                       # kernel parameters, and a drop-in for grub
+  cargo xtask isolate --cpus 47 --check               # what still disturbs it")]
 pub struct Args {
     /// The CPUs, such as 47 or 2-5,7
     #[arg(long, value_name = "LIST")]

@@ -25,6 +25,9 @@ const FLAVOUR: &str = "slim";
 /// own archive, makes a fork of it, cross-builds the `slim` tickless flavour for arm64, audits the packages,
 /// boots them in a virtual machine, and shows that the tick is gone.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask quickstart                              # asks before it changes the machine
+  cargo xtask quickstart --mini                       # a miniature tree: a minute or two")]
 pub struct Args {
     /// Do not ask before changing this machine
     #[arg(long)]

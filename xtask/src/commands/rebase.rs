@@ -20,6 +20,11 @@ use crate::workspace::Workspace;
 /// step; where it was is kept (`--undo`). A conflict stops in git's own state: mend the files, `git add`
 /// them, and `--continue`.
 #[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask rebase --latest
+  cargo xtask rebase Ubuntu-5.4.0-202.222 --to-branch try
+  cargo xtask rebase --continue                       # after a conflict was mended
+  cargo xtask rebase --undo                           # back to the commits of before")]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["tag", "latest", "resume", "skip", "abort", "status", "undo"])))]
 pub struct Args {
     /// The vendor's tag, such as Ubuntu-5.4.0-202.222

@@ -14,6 +14,9 @@ use crate::workspace::Workspace;
 /// Of the same source and series, in Debian's order of versions; the last one is what `rebase --latest`
 /// takes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask tags                                    # releases newer than the fork's
+  cargo xtask tags --json")]
 pub struct Args {
     /// The older ones too
     #[arg(long)]

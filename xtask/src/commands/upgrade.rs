@@ -24,6 +24,9 @@ pub const FROM: &str = "Fork-Workflow";
 /// of flavours stay as they are; the generated commit is made anew. A conflict is resolved like one of a
 /// rebase: mend the files, `git add` them, `cargo xtask rebase --continue`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask upgrade                                 # from where this clone came from
+  cargo xtask upgrade --from ../kernel-fork")]
 pub struct Args {
     /// Address or directory of the newer version [default: the remote `workflow`, else `origin`]
     #[arg(long, value_name = "URL|DIR")]

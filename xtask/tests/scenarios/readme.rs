@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use xtask::commands::Cli;
 
 /// The beginning of a command, and the scenario that runs it; or why none does, after a `-`.
@@ -72,6 +72,25 @@ fn understood(command: &str) -> Result<(), String> {
         Ok(_) => Ok(()),
         Err(e) if matches!(e.kind(), clap::error::ErrorKind::DisplayHelp) => Ok(()),
         Err(e) => Err(e.to_string()),
+    }
+}
+
+#[test]
+fn every_command_shows_examples_that_it_understands() {
+    for command in Cli::command().get_subcommands().filter(|c| !c.is_hide_set()) {
+        let name = command.get_name();
+        let help = command.get_after_help().map_or(String::new(), ToString::to_string);
+        let examples: Vec<&str> = help.lines().filter_map(|line| line.split("cargo xtask ").nth(1)).collect();
+        assert!(examples.iter().any(|line| line.starts_with(name)), "{name} has no example");
+        for line in examples {
+            let line = line
+                .split([' ', '\t'])
+                .take_while(|w| !w.starts_with(['#', '>', '&']))
+                .map(|w| w.trim_end_matches(')'))
+                .collect::<Vec<_>>()
+                .join(" ");
+            understood(&line).unwrap_or_else(|e| panic!("{line}: {e}"));
+        }
     }
 }
 

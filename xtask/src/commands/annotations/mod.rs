@@ -22,6 +22,10 @@ use crate::effects::Effects;
 /// A check that fails is exit code 1, as with Ubuntu's tool; a flavour that the file does not name is an
 /// error here.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask annotations export --arch arm64 --flavour tickless >.config
+  cargo xtask annotations query --arch arm64 --flavour generic --config HZ
+  cargo xtask annotations check --arch arm64 --flavour tickless .config")]
 pub struct Args {
     #[command(subcommand)]
     what: What,

@@ -43,6 +43,9 @@ const REPORT: &str = "boot.html";
 /// and keeps an isolated CPU busy, without and with `nohz_full=`. Without a path it is the set that was built
 /// last. Ends with 8 when the kernel panics, 9 when it hangs, 10 when it is another one, 1 when a check fails.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask boot                                    # the set built last
+  cargo xtask boot DIR --report /tmp/boot.html --seconds 60")]
 pub struct Args {
     /// A directory with packages
     pub dir: Option<Utf8PathBuf>,

@@ -16,6 +16,10 @@ use crate::effects::Effects;
 
 /// Make, list, update, enter and remove the chroots that builds run in
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask chroot list
+  cargo xtask chroot create bookworm arm64
+  cargo xtask chroot shell NAME gcc --version         # in a copy that is gone afterwards")]
 pub struct Args {
     #[command(subcommand)]
     what: What,

@@ -11,6 +11,10 @@ use crate::effects::Effects;
 
 /// Start and check machines that compile for `build --farm`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask farm serve                              # on each machine that helps
+  cargo xtask farm check big1/16,big2/16              # do they fit?
+  cargo xtask build --farm big1/16,big2/16")]
 pub struct Args {
     #[command(subcommand)]
     what: What,

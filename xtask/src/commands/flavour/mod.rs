@@ -17,6 +17,11 @@ use crate::workspace::Workspace;
 
 /// Flavours: list, add, edit, show, compare and remove them; make their generated commit, check that it is right
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask flavour new fast --base generic --set HZ_1000=y
+  cargo xtask flavour edit fast                       # in the kernel's own menus
+  cargo xtask flavour regen                           # after a change was committed
+  cargo xtask flavour diff generic fast")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
