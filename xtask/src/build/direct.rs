@@ -5,7 +5,6 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
 use xshell::cmd;
 
 use super::progress::Progress;
@@ -15,18 +14,12 @@ use crate::effects::{Did, Effects, Run};
 use crate::error::Kind;
 use crate::sandbox;
 
-/// As [`sbuild::run`](super::sbuild::run); the stand-in for the tree is in `scratch`.
+/// As [`sbuild::run`](super::sbuild::run).
 ///
 /// # Errors
 /// The machine lacks build dependencies ([`Kind::Machine`]); the build fails ([`Kind::Build`]).
-pub fn run(
-    fx: &Effects,
-    job: &Job,
-    scratch: &Utf8Path,
-    out: &Utf8Path,
-    log: &Utf8Path,
-    progress: &mut Progress,
-) -> Result<Did> {
+pub fn run(fx: &Effects, job: &Job, progress: &mut Progress) -> Result<Did> {
+    let Job { scratch, out, log, .. } = job;
     let (place, tmp) = (scratch.join("place"), scratch.join("tmp"));
     for dir in [&place, &tmp] {
         fs::create_dir(dir)?;

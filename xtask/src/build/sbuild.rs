@@ -78,20 +78,20 @@ pub struct Job<'a> {
     /// Commands for the chroot's root, right before the build and after it.
     pub commands: (Option<&'static str>, Option<&'static str>),
     pub abilities: &'a Abilities,
+    /// Where the unpacked chroot and other things of the moment go; the stand-in for the tree is there.
+    pub scratch: &'a Utf8Path,
+    /// Where the packages go.
+    pub out: &'a Utf8Path,
+    /// Where all that is said goes.
+    pub log: &'a Utf8Path,
 }
 
-/// Builds into the directory `out` with the log in `log`; `scratch` takes the unpacked chroot.
+/// Builds in a chroot.
 ///
 /// # Errors
 /// The build fails ([`Kind::Build`]).
-pub fn run(
-    fx: &Effects,
-    job: &Job,
-    scratch: &Utf8Path,
-    out: &Utf8Path,
-    log: &Utf8Path,
-    progress: &mut Progress,
-) -> Result<Did> {
+pub fn run(fx: &Effects, job: &Job, progress: &mut Progress) -> Result<Did> {
+    let Job { scratch, out, log, .. } = job;
     for dir in ["home", "unpacked"] {
         fs::create_dir_all(scratch.join(dir))?;
     }

@@ -214,11 +214,14 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         mounts: &mounts,
         commands: launcher.commands(),
         abilities: &builder.abilities,
+        scratch: scratch.path(),
+        out: fresh.path(),
+        log: &log,
     };
     let mut progress = Progress::new(fx, &format!("{} {} {}", workspace.root, plan.flavour, plan.host.debian))?;
     let clean = objects.as_ref().is_none_or(|o| !o.any());
     let run = if plan.direct { direct::run } else { sbuild::run };
-    let ended = run(fx, &job, scratch.path(), fresh.path(), &log, &mut progress);
+    let ended = run(fx, &job, &mut progress);
     if let Some(objects) = objects.filter(|_| ended.is_ok() || outcome::by_itself(&log)) {
         objects.whole()?;
     }

@@ -10,9 +10,10 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use camino::Utf8Path;
 
-use super::command::{Ended, Output, Run};
-use super::signals;
+use super::command::{Did, Ended, Output, Run};
+use super::{signals, Effects};
 use crate::error::{Failure, Kind};
 
 /// How long a child may take to clean up after SIGTERM before SIGKILL. sbuild removes its chroot then.
@@ -20,11 +21,45 @@ const GRACE: Duration = Duration::from_secs(60);
 /// How many of the last lines a failure shows.
 const LAST_LINES: usize = 12;
 
+impl Effects {
+    /// Runs a program that only reads, or works inside a scratch.
+    ///
+    /// # Errors
+    /// The program is not there, ends with another status than 0, or the person interrupts.
+    pub fn read<'a>(&self, run: impl Into<Run<'a>>) -> Result<Output> {
+        let mut run = run.into();
+        self.ui.command(&run.line());
+        execute(&mut run)
+    }
+
+    /// Runs a program that changes something at or below `path`; in a dry run only says so.
+    ///
+    /// # Errors
+    /// As [`Effects::read`].
+    pub fn change<'a>(&self, path: impl AsRef<Utf8Path>, run: impl Into<Run<'a>>) -> Result<Did> {
+        Ok(self.output(path, run)?.map_or(Did::Planned, |_| Did::Done))
+    }
+
+    /// As [`Effects::change`], with what it printed; `None` in a dry run.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn output<'a>(&self, path: impl AsRef<Utf8Path>, run: impl Into<Run<'a>>) -> Result<Option<Output>> {
+        let mut run = run.into();
+        if self.planned(path.as_ref()) {
+            self.ui.planned(&run.line());
+            return Ok(None);
+        }
+        self.ui.command(&run.line());
+        Ok(Some(execute(&mut run)?))
+    }
+}
+
 /// Starts it and stays with it to the end.
 ///
 /// # Errors
 /// As [`super::Effects::read`].
-pub(super) fn execute(run: &mut Run) -> Result<Output> {
+fn execute(run: &mut Run) -> Result<Output> {
     let line = run.line();
     let program = run.command.get_program().to_string_lossy().into_owned();
     if !run.terminal {

@@ -7,11 +7,8 @@ use std::ffi::OsStr;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::child::execute;
-use super::Effects;
 use crate::error::{Failure, Kind};
 
 /// Was it done, or only said?
@@ -259,40 +256,6 @@ impl<'a> Run<'a> {
             message.push_str(&format!("\n  (all of it: {log})"));
         }
         Failure { kind: self.kind, message, hint: self.hint.clone() }.into()
-    }
-}
-
-impl Effects {
-    /// Runs a program that only reads, or works inside a scratch.
-    ///
-    /// # Errors
-    /// The program is not there, ends with another status than 0, or the person interrupts.
-    pub fn read<'a>(&self, run: impl Into<Run<'a>>) -> Result<Output> {
-        let mut run = run.into();
-        self.ui.command(&run.line());
-        execute(&mut run)
-    }
-
-    /// Runs a program that changes something at or below `path`; in a dry run only says so.
-    ///
-    /// # Errors
-    /// As [`Effects::read`].
-    pub fn change<'a>(&self, path: impl AsRef<Utf8Path>, run: impl Into<Run<'a>>) -> Result<Did> {
-        Ok(self.output(path, run)?.map_or(Did::Planned, |_| Did::Done))
-    }
-
-    /// As [`Effects::change`], with what it printed; `None` in a dry run.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn output<'a>(&self, path: impl AsRef<Utf8Path>, run: impl Into<Run<'a>>) -> Result<Option<Output>> {
-        let mut run = run.into();
-        if self.planned(path.as_ref()) {
-            self.ui.planned(&run.line());
-            return Ok(None);
-        }
-        self.ui.command(&run.line());
-        Ok(Some(execute(&mut run)?))
     }
 }
 

@@ -3,7 +3,32 @@
 //!
 //! `symbols` puts them together. Help texts, which may look like anything, are passed over.
 
-use super::symbols::Type;
+/// The type of a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Type {
+    Bool,
+    Tristate,
+    Int,
+    Hex,
+    Text,
+    /// No definition gives one.
+    #[default]
+    Unknown,
+}
+
+impl Type {
+    /// Kconfig's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Type::Bool => "bool",
+            Type::Tristate => "tristate",
+            Type::Int => "int",
+            Type::Hex => "hex",
+            Type::Text => "string",
+            Type::Unknown => "-",
+        }
+    }
+}
 
 /// What encloses other lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,35 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::kconfig_text::{self as text, Block, Line};
 
+pub use super::kconfig_text::Type;
+
 /// How deep files may source each other; Linux's go five deep.
 const DEEPEST: usize = 32;
-
-/// The type of a symbol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Type {
-    Bool,
-    Tristate,
-    Int,
-    Hex,
-    Text,
-    /// No definition gives one.
-    #[default]
-    Unknown,
-}
-
-impl Type {
-    /// Kconfig's word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Type::Bool => "bool",
-            Type::Tristate => "tristate",
-            Type::Int => "int",
-            Type::Hex => "hex",
-            Type::Text => "string",
-            Type::Unknown => "-",
-        }
-    }
-}
 
 /// What is known of a symbol. It may be defined in more than one place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
