@@ -42,6 +42,13 @@ const GROUPS: &[(&str, &[Use], &[&str])] = &[
         &[Use::Checks],
         &[
             "python3-kconfiglib",
+            // What the miniature's own build depends on, for a build outside of a chroot.
+            "build-essential",
+            "debhelper",
+            "bc",
+            "libelf-dev",
+            "libssl-dev",
+            "rsync",
             "lintian",
             "diffoscope-minimal",
             "libncurses-dev",

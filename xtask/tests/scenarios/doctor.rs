@@ -3,13 +3,7 @@
 //! directory of this one is hidden).
 
 use crate::lab::{codename, Lab, Outcome};
-
-fn on(lab: &Lab, hide: &str, args: &[&str]) -> Outcome {
-    let script = format!("{hide} && cd kernel && exec \"$0\" \"$@\"");
-    let mut all = vec!["--map-root-user", "--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_xtask")];
-    all.extend(args);
-    lab.run("unshare", &all)
-}
+use crate::machine::on;
 
 fn json(outcome: &Outcome) -> serde_json::Value {
     serde_json::from_str(&outcome.stdout).unwrap_or_else(|e| panic!("{e}: {}{}", outcome.stdout, outcome.stderr))

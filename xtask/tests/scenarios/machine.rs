@@ -4,9 +4,11 @@
 use crate::lab::{codename, Lab, Outcome, TAG};
 
 /// Runs the program where `hide`, a shell line, has been carried out first.
-fn on(lab: &Lab, hide: &str, args: &[&str]) -> Outcome {
+pub fn on(lab: &Lab, hide: &str, args: &[&str]) -> Outcome {
     let script = format!("{hide} && cd kernel && exec \"$0\" \"$@\"");
-    let mut all = vec!["--map-root-user", "--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_xtask")];
+    // The same person, who may mount there.
+    let mut all =
+        vec!["--map-current-user", "--keep-caps", "--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_xtask")];
     all.extend(args);
     lab.run("unshare", &all)
 }
