@@ -92,7 +92,9 @@ fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry) {
     };
     let before = read(entry);
     let wrong = |read: &Entry, flavour: &str| resolve(read, header, flavour) != resolve(original, header, flavour);
-    let put: Vec<&String> = header.flavours.iter().filter(|flavour| wrong(&before, flavour)).collect();
+    // A name without a `-` is an architecture's, and no flavour's.
+    let flavours = header.flavours.iter().filter(|name| name.contains('-'));
+    let put: Vec<&String> = flavours.filter(|flavour| wrong(&before, flavour)).collect();
     for flavour in &put {
         entry.put(flavour, resolve(original, header, flavour));
     }
