@@ -41,12 +41,23 @@ MODULE_LICENSE(\"GPL\");
 MODULE_DESCRIPTION(\"Proves that modules can be compiled\");
 ";
 
+/// What the module is called, with its suffix.
+pub const FILE: &str = "probe.ko";
+
+/// What came of it.
+#[derive(Default)]
+pub struct Made {
+    pub found: Vec<Finding>,
+    /// Each module that is right, with the `uname -r` that it is for.
+    pub modules: Vec<(String, Vec<u8>)>,
+}
+
 /// Compiles it for each release whose headers are installed in `root`.
 ///
 /// # Errors
 /// The sandbox cannot be started.
-pub fn check(root: &Root, releases: &[Release], host: &Arch) -> Result<Vec<Finding>> {
-    let mut found = Vec::new();
+pub fn compile(root: &Root, releases: &[Release], host: &Arch) -> Result<Made> {
+    let Made { mut found, mut modules } = Made::default();
     for release in releases {
         let uname = release.uname();
         let headers = format!("/usr/src/linux-headers-{uname}");
@@ -74,15 +85,17 @@ pub fn check(root: &Root, releases: &[Release], host: &Arch) -> Result<Vec<Findi
                 .collect();
             say(format!("a module cannot be compiled against it: {error}"));
         } else {
-            let bytes = fs::read(dir.join("probe.ko")).unwrap_or_default();
+            let bytes = fs::read(dir.join(FILE)).unwrap_or_default();
             let magic = elf::module(&bytes).ok().and_then(|m| m.vermagic).unwrap_or_default();
             if elf::machine(&bytes) != Some(host.elf) {
                 say(format!("the module that it makes is not for {}", host.debian));
-            } else if magic.split(' ').next() != Some(&uname) {
+            } else if magic.split(' ').next() != Some(uname.as_str()) {
                 say(format!("the module that it makes is for `{magic}`"));
+            } else {
+                modules.push((uname, bytes));
             }
         }
         fs::remove_dir_all(&dir)?;
     }
-    Ok(found)
+    Ok(Made { found, modules })
 }

@@ -114,6 +114,18 @@ impl<'a> Root<'a> {
         .args(command)
     }
 
+    /// Puts a module where `modprobe` finds it, which the kernel `uname` then loads with its own.
+    ///
+    /// # Errors
+    /// The modules of that kernel are not installed.
+    pub fn add_module(&self, uname: &str, file: &str, module: &[u8]) -> Result<()> {
+        let dir = self.dir().join("lib/modules").join(uname).join("extra");
+        fs::create_dir_all(&dir)?;
+        fs::write(dir.join(file), module)?;
+        self.fx.read(self.sandbox(&[], ["depmod", uname].map(str::to_owned).into_iter()))?;
+        Ok(())
+    }
+
     /// The image of a release.
     ///
     /// # Errors

@@ -71,7 +71,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     };
     if args.build_module {
         let suite = suite.as_ref().unwrap_or(&workspace.settings.series);
-        found.extend(build_module(fx, &workspace, suite, &paths, &set)?);
+        found.extend(build_module(fx, &workspace, suite, &paths, &set)?.found);
     }
     if args.lintian && set.broken.is_empty() {
         let step = fx.ui.step("ask lintian");
@@ -142,14 +142,18 @@ fn debs(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>> {
     Ok(debs)
 }
 
-/// Compiles a module on a minimal system that has the packages installed.
-fn build_module(
+/// Compiles a module on a minimal system of the suite that has the set's headers installed; `paths` are its files,
+/// or their directory.
+///
+/// # Errors
+/// The system cannot be made, or the headers not be installed in it.
+pub fn build_module(
     fx: &Effects,
     workspace: &Workspace,
     suite: &str,
     paths: &[Utf8PathBuf],
     set: &Set,
-) -> Result<Vec<Finding>> {
+) -> Result<module::Made> {
     let host = arch::find(set.architecture().unwrap_or(&workspace.settings.architecture))?;
     machine::require(fx, host, &[Use::of_chroot(host)?])?;
     let archive = Archive::of(fx, &workspace.settings, suite, &[host], None)?;
@@ -157,14 +161,14 @@ fn build_module(
     let mut needs = root::needs(set.packages.iter().filter(|p| headers(&p.name)), set);
     needs.extend(module::NEEDS.iter().map(|n| (*n).to_owned()));
     let recipe = Recipe { root: Some(needs), ..Recipe::bare(&archive, vec![host]) };
-    let Some(chroot) = recipe.make(fx)? else { return Ok(Vec::new()) };
+    let Some(chroot) = recipe.make(fx)? else { return Ok(module::Made::default()) };
     let step = fx.ui.step("compile a module against the headers");
     let debs = debs(paths)?.into_iter().filter(|p| p.file_name().is_some_and(headers)).collect::<Vec<_>>();
     let root = Root::unpack(fx, &chroot.tar)?;
     root.install(&debs)?;
-    let found = module::check(&root, &releases(set), host)?;
+    let made = module::compile(&root, &releases(set), host)?;
     step.done("");
-    Ok(found)
+    Ok(made)
 }
 
 /// The audit before something is done with a set: the set, where it passes.

@@ -33,4 +33,8 @@ fn the_real_linux_goes_all_the_way() {
     // It came up, and its tick went away.
     let passed = outcome.stdout.lines().filter(|l| l.contains("-slim") && l.ends_with("passed")).count();
     assert_eq!(passed, 2, "{}", outcome.stdout);
+    // A second run boots nothing again; a module that is compiled against the headers is loaded.
+    lab.xtask(&["quickstart", "--yes"]).says(&["have come up before"]);
+    let module = lab.xtask_at("kernel-quickstart", &["boot", "--build-module", "--seconds", "2"]).ok();
+    assert!(module.stdout.contains("4 of 4"), "{}", module.stdout);
 }

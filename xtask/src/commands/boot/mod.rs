@@ -10,8 +10,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use self::plan::{Kernel, Plan};
+use super::audit;
 use crate::boot::console::{self, Said};
 use crate::boot::judge::{judge, Verdict, Want};
+use crate::boot::module::{self, Made};
 use crate::boot::qemu;
 use crate::boot::report::{self, Report};
 use crate::boot::root::Root;
@@ -61,6 +63,9 @@ pub struct Args {
     /// Where the report goes [default: boot.html beside the packages]
     #[arg(long, value_name = "FILE")]
     pub report: Option<Utf8PathBuf>,
+    /// Also compile a small module against the headers, and load it
+    #[arg(long)]
+    pub build_module: bool,
     /// How long the tick is measured
     #[arg(long, value_name = "SECONDS", default_value_t = SECONDS, value_parser = clap::value_parser!(u32).range(2..=600))]
     pub seconds: u32,
@@ -72,7 +77,7 @@ pub struct Args {
 impl Default for Args {
     fn default() -> Self {
         let (seconds, watchdog) = (SECONDS, WATCHDOG);
-        Self { dir: None, arch: None, suite: None, json: false, report: None, seconds, watchdog }
+        Self { dir: None, arch: None, suite: None, json: false, report: None, build_module: false, seconds, watchdog }
     }
 }
 
@@ -139,9 +144,19 @@ pub fn boot(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, args: &Args) ->
         planned(fx, &plan)?;
         return Ok(Vec::new());
     };
+    let mut made = Made::default();
+    if args.build_module {
+        made = audit::build_module(fx, workspace, &plan.suite, &plan.debs, &plan.set)?;
+    }
+    if let Some(finding) = made.found.first() {
+        fail!(Check, "{}: {}", finding.package, finding.what; "cargo xtask audit --build-module {dir}");
+    }
     let step = fx.ui.step(&format!("install {} packages into a root of {}", plan.debs.len(), plan.suite));
     let root = Root::unpack(fx, &chroot.tar)?;
     let installed = root.install(&plan.debs)?;
+    for (uname, module) in &made.modules {
+        root.add_module(uname, module::FILE, module)?;
+    }
     step.done("");
 
     let mut boots: Vec<Boot> = Vec::new();

@@ -25,6 +25,7 @@ pub struct Plan {
     pub machine: &'static Machine,
     pub suite: String,
     pub debs: Vec<Utf8PathBuf>,
+    pub set: Set,
     pub kernels: Vec<Kernel>,
     /// What the root must have beside the packages.
     pub needs: Vec<String>,
@@ -71,6 +72,7 @@ pub fn plan(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, args: &Args) ->
         debs: debs(&dirs)?,
         kernels,
         needs: root::needs(set.packages.iter(), &set),
+        set,
         report: args.report.clone().unwrap_or_else(|| dir.join(super::REPORT)),
     })
 }
