@@ -245,7 +245,7 @@ impl<'a> Recipe<'a> {
         let cmd = self.mmdebstrap(fx, work.path(), &keyring, &part, lists)?;
         let watch = |line: &str| fx.ui.progress(line.trim_start_matches("I: "));
         let hint = "its output says why; `cargo xtask doctor` shows what this machine lacks";
-        fx.change(&dir, Run::from(cmd).or(Kind::Machine, hint).watch(watch))?;
+        fx.change(&dir, Run::from(cmd).ends_with_us().or(Kind::Machine, hint).watch(watch))?;
 
         let record = Record {
             key: self.key()?,

@@ -119,7 +119,7 @@ pub fn run(fx: &Effects, job: &Job, progress: &mut Progress) -> Result<Did> {
     .env("LC_ALL", "C.UTF-8")
     .env("DEB_BUILD_OPTIONS", format!("parallel={}", job.jobs));
     let hint = format!("the log is {log}; the first `error:` or `Error` in it is most often the one that counts");
-    fx.change(out, Run::from(sbuild).or(Kind::Build, hint).log(log).watch(|line| progress.line(line)))
+    fx.change(out, Run::from(sbuild).ends_with_us().or(Kind::Build, hint).log(log).watch(|line| progress.line(line)))
 }
 
 /// Perl, as sbuild wants it. Our own paths are the only thing that comes in, quoted for Perl.

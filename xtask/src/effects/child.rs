@@ -156,7 +156,7 @@ fn execute(run: &mut Run) -> Result<Output> {
     let status = child.wait();
     // Then it may have been waited for already, with all that it had started.
     if signals::interrupted() {
-        fail!(Interrupted, "interrupted during `{program}`");
+        fail!(Interrupted, "interrupted during `{}`", run.name);
     }
     let status = status?;
     if by == Ended::Silent && !run.may_be_silent {

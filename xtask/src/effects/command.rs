@@ -51,6 +51,8 @@ pub(super) type Watch<'a> = Box<dyn FnMut(&str) + 'a>;
 /// A program to run. Made from an [`xshell::Cmd`], so never through a shell.
 pub struct Run<'a> {
     pub(super) command: Command,
+    /// The program that does the work, whatever starts it.
+    pub(super) name: String,
     pub(super) stdin: Option<Vec<u8>>,
     pub(super) log: Option<Utf8PathBuf>,
     pub(super) watch: Option<Watch<'a>>,
@@ -67,8 +69,10 @@ pub struct Run<'a> {
 
 impl From<xshell::Cmd<'_>> for Run<'_> {
     fn from(cmd: xshell::Cmd<'_>) -> Self {
+        let command = Command::from(cmd);
         Self {
-            command: cmd.into(),
+            name: command.get_program().to_string_lossy().into_owned(),
+            command,
             stdin: None,
             log: None,
             watch: None,
@@ -202,20 +206,31 @@ impl<'a> Run<'a> {
     /// What it writes can be read by everybody, whatever umask the person has: a chroot's users are others.
     #[must_use]
     pub fn for_everybody(mut self) -> Self {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "umask 022 && exec \"$0\" \"$@\""]);
-        shell.arg(self.command.get_program()).args(self.command.get_args());
+        self.wrap("sh", &["-c", "umask 022 && exec \"$0\" \"$@\""]);
+        self
+    }
+
+    /// Is asked to end when this process is killed and can ask no more: it would go on for hours, or leave mounts.
+    #[must_use]
+    pub fn ends_with_us(mut self) -> Self {
+        self.wrap("setpriv", &["--pdeathsig", "TERM", "--"]);
+        self
+    }
+
+    /// Has it started by another program, in the same place and environment.
+    fn wrap(&mut self, program: &str, args: &[&str]) {
+        let mut outer = Command::new(program);
+        outer.args(args).arg(self.command.get_program()).args(self.command.get_args());
         for (key, value) in self.command.get_envs() {
             match value {
-                Some(value) => shell.env(key, value),
-                None => shell.env_remove(key),
+                Some(value) => outer.env(key, value),
+                None => outer.env_remove(key),
             };
         }
         if let Some(dir) = self.command.get_current_dir() {
-            shell.current_dir(dir);
+            outer.current_dir(dir);
         }
-        self.command = shell;
-        self
+        self.command = outer;
     }
 
     /// The line that does the same in a shell: directory, environment and quoting included.

@@ -188,19 +188,39 @@ fn a_build_dependency_that_the_suite_lacks_is_explained() {
     assert_eq!(metadata["substituted"]["no-such-package"], "bc");
 }
 
-#[test]
-fn an_interrupted_build_leaves_nothing_running_and_nothing_behind() {
-    let lab = lab();
+/// A build that sbuild is at.
+fn begun(lab: &Lab) -> std::process::Child {
     let out = lab.path("packages").display().to_string();
-    let log = lab.path("said");
-    let mut child = lab.spawn(&["build", "arm64", "--cross", "--flavour", "slim", "--out", &out], &log);
-    // Until sbuild is at it.
+    let mut child = lab.spawn(&["build", "arm64", "--cross", "--flavour", "slim", "--out", &out], &lab.path("said"));
     let start = std::time::Instant::now();
     while !lab.text("said").contains(".. build slim") {
         assert!(start.elapsed().as_secs() < 900 && child.try_wait().unwrap().is_none(), "{}", lab.text("said"));
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
     std::thread::sleep(std::time::Duration::from_secs(4));
+    child
+}
+
+#[test]
+fn a_killed_build_takes_sbuild_with_it() {
+    let lab = lab();
+    let mut child = begun(&lab);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The place that packages are built in is beside the one that they go to.
+    let ours = format!("--build-dir={}", lab.path("").display());
+    let start = std::time::Instant::now();
+    while lab.run("ps", &["-ww", "-eo", "args"]).ok().stdout.contains(&ours) {
+        assert!(start.elapsed().as_secs() < 90, "sbuild goes on");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    assert!(!lab.path("packages").exists());
+}
+
+#[test]
+fn an_interrupted_build_leaves_nothing_running_and_nothing_behind() {
+    let lab = lab();
+    let mut child = begun(&lab);
     for _ in 0..2 {
         lab.run("kill", &["-TERM", &child.id().to_string()]);
     }
