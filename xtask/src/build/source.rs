@@ -142,6 +142,8 @@ pub fn variables(flavour: &str, ubuntu: bool) -> Vec<String> {
 
 /// Lines around the vendor's rules.
 pub struct Makefile<'a> {
+    /// When the source was last changed, in seconds since 1970.
+    pub changed: i64,
     pub before: &'a str,
     pub after: &'a str,
 }
@@ -166,9 +168,12 @@ pub fn pack(
         fx.read(cmd!(fx.sh, "cp --archive --reflink=auto {tree} {copy}"))?;
     }
     let mut files = vec![("debian/changelog", changelog.to_owned()), ("debian/control", stand_in(source))];
-    let rules =
-        RULES_TEXT.replace("@TREE@", MOUNTED).replace("@OBJECTS@", OBJECTS).replace("@BEFORE@\n", makefile.before)
-            + makefile.after;
+    let rules = RULES_TEXT
+        .replace("@TREE@", MOUNTED)
+        .replace("@OBJECTS@", OBJECTS)
+        .replace("@CHANGED@", &makefile.changed.to_string())
+        .replace("@BEFORE@\n", makefile.before)
+        + makefile.after;
     files.push((RULES, rules));
     files.extend(own.iter().map(|(path, text)| (path.as_str(), text.clone())));
     for (path, text) in files {
@@ -200,6 +205,9 @@ fn stand_in(source: &Source) -> String {
 const RULES_TEXT: &str = "\
 #!/usr/bin/make -f
 @BEFORE@
+# What is built says when its source was changed, and not when it was built: one commit gives the same bytes twice.
+export SOURCE_DATE_EPOCH := @CHANGED@
+export KBUILD_BUILD_TIMESTAMP := $(shell LC_ALL=C date -u -d @$(SOURCE_DATE_EPOCH))
 # What the stand-in has already (changelog, control) stays as it is there.
 ifeq ($(wildcard debian/rules),)
 ifneq ($(shell cp --archive --no-clobber @TREE@/. . && echo copied),copied)

@@ -31,6 +31,18 @@ pub struct Root {
 }
 
 impl History {
+    /// When something of it was changed last, in seconds since 1970. The generated commit has the tag's time.
+    ///
+    /// # Errors
+    /// A commit is not there.
+    pub fn changed(&self, repo: &Repository) -> Result<i64> {
+        let mut last = self.root.time;
+        for id in &self.lab {
+            last = last.max(repo.find_commit(*id)?.time().seconds());
+        }
+        Ok(last)
+    }
+
     /// Reads the branch that ends in `tip`.
     ///
     /// # Errors

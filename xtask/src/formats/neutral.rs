@@ -14,6 +14,9 @@ const MOST: u64 = 96 << 20;
 const BANNERS: &[&str] = &[".note.gnu.build-id", ".comment", ".gnu_debuglink", ".shstrtab"];
 /// What stands before the 20 bytes of a build id: lengths of name and id, the type, the name.
 const BUILD_ID: &[u8] = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0";
+/// How an entry of a cpio archive begins (`newc`), and where in it the time stands.
+const CPIO: &[u8] = b"070701";
+const CPIO_TIME: std::ops::Range<usize> = 46..54;
 /// Lines of configurations and generated headers that name the compiler or the day.
 const LINES: &[&str] =
     &["CC_VERSION_TEXT", "# Compiler:", "LINUX_COMPILER", "UTS_VERSION", "LINUX_COMPILE_BY", "LINUX_COMPILE_HOST"];
@@ -115,6 +118,13 @@ fn banners(bytes: &[u8]) -> Vec<u8> {
             cuts.push((start, at + length));
         }
     }
+    // The built-in initramfs notes when its three entries were made.
+    for at in find(bytes, CPIO) {
+        let header = bytes.get(at..at + 110);
+        if header.is_some_and(|h| h.iter().all(u8::is_ascii_hexdigit)) {
+            cuts.push((at + CPIO_TIME.start, at + CPIO_TIME.end));
+        }
+    }
     cuts.sort_unstable();
     let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
     for (from, to) in cuts.into_iter().filter(|(from, to)| from < to) {
@@ -164,6 +174,11 @@ mod tests {
         let c = b"Linux version 5.4.0-1-x (a@b) (gcc) #1\n\0printk\0\0\0\0\x30\0\x08\0\0";
         let d = b"Linux version 5.4.0-1-x (a@b) (x-gcc) #1\n\0printk\0\x30\0\x08\0\0";
         assert_eq!(content("boot/vmlinuz-1", c), content("boot/vmlinuz-1", d));
+        let cpio = |time: &str, size: &str| format!("\0070701{}{time}{size}{}/dev\0", "0".repeat(40), "1".repeat(48));
+        let (early, late) = (cpio("6B03378F", "00000000"), cpio("6B033967", "00000000"));
+        assert_eq!(content("boot/vmlinuz-1", early.as_bytes()), content("boot/vmlinuz-1", late.as_bytes()));
+        let large = cpio("6B03378F", "00000001");
+        assert_ne!(content("boot/vmlinuz-1", early.as_bytes()), content("boot/vmlinuz-1", large.as_bytes()));
         let release = String::from_utf8_lossy(b).replace("200-slim", "201-slim");
         assert_ne!(content("boot/vmlinuz-1", b), content("boot/vmlinuz-1", release.as_bytes()));
     }
