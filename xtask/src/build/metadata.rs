@@ -12,7 +12,7 @@ use crate::arch::{self, Arch};
 use crate::effects::Effects;
 
 /// The record beside the packages. Fields are only ever added.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Metadata {
     /// Names everything that the packages follow from; the same inputs need not be built again.
     pub inputs: String,

@@ -11,8 +11,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use self::plan::Plan;
 use super::audit;
+use crate::arch::Arch;
 use crate::build::archive::Archive;
-use crate::build::chroot::Recipe;
+use crate::build::chroot::{Chroot, Recipe};
 use crate::build::compiler::{self, Adapted, Configured};
 use crate::build::farm::worker::Worker;
 use crate::build::metadata::{self, Metadata};
@@ -20,9 +21,10 @@ use crate::build::mode::Mode;
 use crate::build::progress::Progress;
 use crate::build::sbuild::Builder as Sbuild;
 use crate::build::source::{Makefile, Source};
+use crate::build::tree::Tree;
 use crate::build::{apart, depends, direct, sbuild, source, tree as build_tree, trim};
 use crate::effects::{repository, Did, Effects};
-use crate::flavour::packaging::{self, Packaging};
+use crate::flavour::packaging;
 use crate::formats::config::Config;
 use crate::formats::date::Snapshot;
 use crate::machine::{self, disk::Room};
@@ -101,7 +103,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8PathBuf> {
     let plan = plan::plan(workspace, args)?;
     machine::require(fx, plan.host, &[plan.mode.into()])?;
-    let ubuntu = plan.packaging != Packaging::Bundled;
+    let ubuntu = plan.is_ubuntu();
     let apart = plan.mode == Mode::Cross && !plan.runs;
     let builder = Sbuild::here(fx)?;
     builder.has(plan.launcher.needs_binds(), "--farm and --ccache")?;
@@ -128,14 +130,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         extra: plan.launcher.packages(),
     });
     let room = recipe.as_ref().map_or_else(|| Ok("this-machine".to_owned()), Recipe::name)?;
-    let mut variables = source::variables(&plan.flavour, ubuntu);
-    variables.extend(plan.mode.variables(plan.host, plan.runs));
-    if plan.abi != plan.version.abi()? {
-        variables.push(format!("abinum={}", plan.abi.abinum));
-    }
-    if apart && ubuntu {
-        variables.extend(apart::variables(&builder.folder(&source)));
-    }
+    let variables = plan.variables(apart.then(|| builder.folder(&source)))?;
     let inputs = plan::inputs(&plan, &room, &variables)?;
     if let Some(old) = metadata::read(&plan.out).filter(|m| m.inputs == inputs && !args.again) {
         fx.ui.note(&format!("The same packages were built before, in {} s: {}", old.seconds, plan.out));
@@ -161,23 +156,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     };
     let objects = args.incremental.then(|| plan.objects(fx, workspace, &ready, &room, &variables)).transpose()?;
 
-    let foreign = chroot.as_ref().filter(|_| ubuntu && plan.suite != workspace.settings.series);
-    let fragment = Config::parse(&packaging::required(&repo, tree, &fragment_path(&plan.flavour))?)?;
-    let configured = Configured {
-        repo: &repo,
-        tree,
-        dir: plan.packaging.dir(),
-        flavour: &plan.flavour,
-        host: plan.host,
-        fragment: &fragment,
-    };
-    let mut adapted = match foreign {
-        Some(chroot) => compiler::adapt(fx, chroot, archs[0], &configured, &ready.path)?,
-        None => Adapted::default(),
-    };
-    if let Some(listing) = &plan.modules {
-        trim::trim(fx, &configured, listing, &ready.path, &mut adapted.files)?;
-    }
+    let adapted = adapt(fx, workspace, &plan, &repo, tree, chroot.as_ref().map(|c| (c, archs[0])), &ready)?;
     let launcher = plan.launcher.open(fx, chroot.as_ref(), plan.mode, plan.host, scratch.path())?;
     let changelog = packaging::required(&repo, tree, &format!("{}/changelog", plan.packaging.dir()))?;
     let step = fx.ui.step("pack what stands for the tree");
@@ -238,35 +217,14 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         .map_err(|e| outcome::keep_refused(fx, &plan.out, fresh.path(), e))?;
 
     let metadata = Metadata {
-        inputs,
-        tag: plan.history.root.tag.name().to_owned(),
-        commit: plan.history.tip.to_string(),
-        version: plan.version.as_str().to_owned(),
-        flavour: plan.flavour.clone(),
-        architecture: plan.host.debian.to_owned(),
-        mode: plan.mode.to_string(),
-        suite: plan.suite.clone(),
-        chroot: room,
-        tools: metadata::tools(fx, plan.host)?,
-        variables,
         substituted: source.substituted,
         from_compiler: adapted.symbols,
         compiled_at: shares.into_iter().map(|s| (s.at, s.jobs)).collect(),
         cached: cached.map(|rate| (rate.hits, rate.hits + rate.misses)),
         files: metadata::sizes(fresh.path())?,
         seconds: start.elapsed().as_secs(),
-        reproduce: format!(
-            "git checkout {} && cargo xtask build {} --{}{}{}{} --flavour {} --suite {}{}",
-            plan.history.tip,
-            plan.host.debian,
-            plan.mode,
-            if plan.mode == Mode::Emulated && plan.accelerate.is_none() { " --no-accelerate" } else { "" },
-            if plan.direct { " --host" } else { "" },
-            if args.no_trim { " --no-trim" } else { "" },
-            plan.flavour,
-            plan.suite,
-            plan.snapshot.as_ref().map_or(String::new(), |date| format!(" --snapshot {}", date.as_str())),
-        ),
+        reproduce: plan.reproduce(args),
+        ..plan.metadata(inputs, room, variables, metadata::tools(fx, plan.host)?)
     };
     fx.write(fresh.join(metadata::FILE), metadata::text(&metadata)?)?;
     fx.replace_dir(fresh.path(), &plan.out)?;
@@ -274,6 +232,31 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     fx.remove(outcome::refused(&plan.out))?;
     report(fx, &plan.out)?;
     Ok(plan.out)
+}
+
+/// What the build's copy has instead of the tree's own: what another compiler than the series' answers, and the
+/// modules that are wanted. `chroot`: where it is built, and the architecture of its programs.
+fn adapt(
+    fx: &Effects,
+    workspace: &Workspace,
+    plan: &Plan,
+    repo: &git2::Repository,
+    tree: git2::Oid,
+    chroot: Option<(&Chroot, &'static Arch)>,
+    ready: &Tree,
+) -> Result<Adapted> {
+    let fragment = Config::parse(&packaging::required(repo, tree, &fragment_path(&plan.flavour))?)?;
+    let (dir, flavour) = (plan.packaging.dir(), plan.flavour.as_str());
+    let configured = Configured { repo, tree, dir, flavour, host: plan.host, fragment: &fragment };
+    let foreign = plan.is_ubuntu() && plan.suite != workspace.settings.series;
+    let mut adapted = match chroot.filter(|_| foreign) {
+        Some((chroot, own)) => compiler::adapt(fx, chroot, own, &configured, &ready.path)?,
+        None => Adapted::default(),
+    };
+    if let Some(listing) = &plan.modules {
+        trim::trim(fx, &configured, listing, &ready.path, &mut adapted.files)?;
+    }
+    Ok(adapted)
 }
 
 /// What is not committed is not built, and whoever edits a file and builds wants to know.

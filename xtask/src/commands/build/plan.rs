@@ -10,9 +10,11 @@ use super::super::audit;
 use super::Args;
 use crate::arch::{self, Arch};
 use crate::build::launcher::Launcher;
+use crate::build::metadata::Metadata;
 use crate::build::mode::Mode;
 use crate::build::objects::Objects;
 use crate::build::tree::Tree;
+use crate::build::{apart, source};
 use crate::effects::{repository, Effects};
 use crate::flavour::packaging::{self, Packaging};
 use crate::fork::history::History;
@@ -53,6 +55,71 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Does the tree come with Ubuntu's own packaging?
+    pub fn is_ubuntu(&self) -> bool {
+        self.packaging != Packaging::Bundled
+    }
+
+    /// Make variables for the packaging. `apart`: the build's folder, where programs of the host architecture do not
+    /// run.
+    ///
+    /// # Errors
+    /// The version has no ABI number.
+    pub fn variables(&self, apart: Option<String>) -> Result<Vec<String>> {
+        let mut variables = source::variables(&self.flavour, self.is_ubuntu());
+        variables.extend(self.mode.variables(self.host, self.runs));
+        if self.abi != self.version.abi()? {
+            variables.push(format!("abinum={}", self.abi.abinum));
+        }
+        if let Some(folder) = apart.filter(|_| self.is_ubuntu()) {
+            variables.extend(apart::variables(&folder));
+        }
+        Ok(variables)
+    }
+
+    /// The record of the build, as far as it is known before.
+    pub fn metadata(
+        &self,
+        inputs: String,
+        chroot: String,
+        variables: Vec<String>,
+        tools: BTreeMap<String, String>,
+    ) -> Metadata {
+        Metadata {
+            inputs,
+            tag: self.history.root.tag.name().to_owned(),
+            commit: self.history.tip.to_string(),
+            version: self.version.as_str().to_owned(),
+            flavour: self.flavour.clone(),
+            architecture: self.host.debian.to_owned(),
+            mode: self.mode.to_string(),
+            suite: self.suite.clone(),
+            chroot,
+            tools,
+            variables,
+            ..Metadata::default()
+        }
+    }
+
+    /// The command that makes the same packages.
+    pub fn reproduce(&self, args: &Args) -> String {
+        let options = [
+            (self.mode == Mode::Emulated && self.accelerate.is_none(), " --no-accelerate"),
+            (self.direct, " --host"),
+            (args.no_trim, " --no-trim"),
+        ];
+        format!(
+            "git checkout {} && cargo xtask build {} --{}{} --flavour {} --suite {}{}",
+            self.history.tip,
+            self.host.debian,
+            self.mode,
+            options.iter().filter(|(on, _)| *on).map(|(_, option)| *option).collect::<String>(),
+            self.flavour,
+            self.suite,
+            self.snapshot.as_ref().map_or(String::new(), |date| format!(" --snapshot {}", date.as_str())),
+        )
+    }
+
     /// The objects that earlier builds of this flavour, architecture and mode have left.
     ///
     /// # Errors
