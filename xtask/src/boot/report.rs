@@ -45,7 +45,7 @@ h2{font-size:1.15rem;margin:2.5rem 0 .5rem;overflow-wrap:anywhere}.good{color:va
 th,td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line)}\
 th{color:var(--dim);font-weight:500}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 dl{display:grid;grid-template-columns:minmax(7rem,max-content) 1fr;gap:.25rem 1rem;margin:.5rem 0}dt{color:var(--dim)}\
-dd{margin:0;overflow-wrap:anywhere}svg{display:block;width:100%;height:auto;margin:1rem 0 .25rem}\
+dd{margin:0;overflow-wrap:anywhere}svg{display:block;overflow:visible;width:100%;height:auto;margin:1rem 0 .25rem}\
 svg text{fill:var(--dim);font:13px system-ui,sans-serif}.axis{stroke:var(--line)}.s{fill:none;stroke-width:2.5;\
 stroke-linejoin:round}.free{stroke:var(--free)}.other{stroke:var(--other);stroke-dasharray:6 4}.key{margin:0;color:var(--dim)}\
 .key b{color:var(--free)}.key i{color:var(--other);font-style:normal;font-weight:700}details{margin:1rem 0}\
