@@ -109,7 +109,7 @@ impl Effects {
             std::thread::sleep(Duration::from_millis(50));
         }
         let (own, common) = (repo.path(), repo.commondir());
-        let mut locks = vec![own.join("index.lock"), own.join("HEAD.lock")];
+        let mut locks = ["index.lock", "HEAD.lock", "CHERRY_PICK_HEAD.lock"].map(|name| own.join(name)).to_vec();
         locks.extend(["config.lock", "packed-refs.lock", "shallow.lock"].map(|name| common.join(name)));
         let mut dirs = vec![common.join("refs")];
         while let Some(dir) = dirs.pop() {
