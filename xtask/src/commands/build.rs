@@ -156,7 +156,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     };
     let objects = args.incremental.then(|| plan.objects(fx, workspace, &ready, &room, &variables)).transpose()?;
 
-    let adapted = adapt(fx, workspace, &plan, &repo, tree, chroot.as_ref().map(|c| (c, archs[0])), &ready)?;
+    let adapted = adapt(fx, &plan, &repo, tree, chroot.as_ref().map(|c| (c, archs[0])), &ready)?;
     let launcher = plan.launcher.open(fx, chroot.as_ref(), plan.mode, plan.host, scratch.path())?;
     let changelog = packaging::required(&repo, tree, &format!("{}/changelog", plan.packaging.dir()))?;
     let step = fx.ui.step("pack what stands for the tree");
@@ -238,7 +238,6 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
 /// modules that are wanted. `chroot`: where it is built, and the architecture of its programs.
 fn adapt(
     fx: &Effects,
-    workspace: &Workspace,
     plan: &Plan,
     repo: &git2::Repository,
     tree: git2::Oid,
@@ -248,8 +247,7 @@ fn adapt(
     let fragment = Config::parse(&packaging::required(repo, tree, &fragment_path(&plan.flavour))?)?;
     let (dir, flavour) = (plan.packaging.dir(), plan.flavour.as_str());
     let configured = Configured { repo, tree, dir, flavour, host: plan.host, fragment: &fragment };
-    let foreign = plan.is_ubuntu() && plan.suite != workspace.settings.series;
-    let mut adapted = match chroot.filter(|_| foreign) {
+    let mut adapted = match chroot.filter(|_| plan.has_foreign_compiler()) {
         Some((chroot, own)) => compiler::adapt(fx, chroot, own, &configured, &ready.path)?,
         None => Adapted::default(),
     };

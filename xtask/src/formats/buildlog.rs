@@ -81,7 +81,7 @@ const REMEDIES: &[(&str, &str)] = &[
     ("This does not look like a tar archive", "the chroot's tar file is damaged: `cargo xtask chroot remove` it, and build again"),
     ("the tree could not be copied into the chroot", "the lines above say why: most often the disk is full"),
     ("Exec format error", "programs of the host architecture cannot be run: `cargo xtask quickstart` registers the emulation"),
-    ("check-config: FAIL", "the configuration is not what the annotations say: `cargo xtask flavour regen`, or another compiler needs another --suite"),
+    ("config options have ", "the configuration is not what the annotations say: `cargo xtask flavour regen`, or another compiler needs another --suite"),
     ("config-check", "the configuration is not what was asked for: `cargo xtask flavour check`"),
     ("these did not keep their value", "Kconfig refused these symbols: look for what they depend on in the fragment"),
     ("dpkg-checkbuilddeps: error", "build dependencies changed: `cargo xtask chroot remove` this build's chroot and build again"),
@@ -116,7 +116,7 @@ const FAULTS: &[&str] = &[
     "Unmet build dependencies",
     "dpkg-checkbuilddeps: error",
     "these did not keep their value",
-    "check-config: FAIL",
+    " config options have ",
     "Exec format error",
     "Could not resolve host",
     "Temporary failure in name resolution",
@@ -189,6 +189,10 @@ mod tests {
         ("ERROR: modpost: \"foo\" [drivers/x.ko] undefined!\n", 1, None, "EXPORT_SYMBOL"),
         ("ld: main.o: in function `a':\nmain.c:(.text+0x8): undefined reference to `b'\n", 2, None, "select"),
         ("make[1]: *** [Makefile:7: x] Error 137\n", 1, Some("Makefile:7: x"), "memory"),
+        (
+            "check-config: CONFIG_CC_HAS_X changed from - to y: undefined)\ncheck-config: 5 config options have changed\nmake: *** [debian/rules.d/4-checks.mk:7: config-prepare-check-slim] Error 1\n",
+            2, Some("debian/rules.d/4-checks.mk:7: config-prepare-check-slim"), "another compiler",
+        ),
         ("slim: these did not keep their value:\n  CONFIG_A: asked for y, is n\n", 1, None, "Kconfig refused"),
     ];
 

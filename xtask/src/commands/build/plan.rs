@@ -43,6 +43,8 @@ pub struct Plan {
     /// On the machine itself and in no chroot.
     pub direct: bool,
     pub suite: String,
+    /// The suite that the vendor made this release for, and recorded its configuration with.
+    pub recorded_in: String,
     pub snapshot: Option<Snapshot>,
     pub jobs: usize,
     pub launcher: Launcher,
@@ -58,6 +60,13 @@ impl Plan {
     /// Does the tree come with Ubuntu's own packaging?
     pub fn is_ubuntu(&self) -> bool {
         self.packaging != Packaging::Bundled
+    }
+
+    /// Is the compiler another one than that of the vendor's records? The fork's `series` says nothing about it: a
+    /// lab may well have all of its focal kernels built in another suite.
+    pub fn has_foreign_compiler(&self) -> bool {
+        let own = self.recorded_in.split(['-', ' ']).next().unwrap_or_default();
+        self.is_ubuntu() && self.suite != own
     }
 
     /// Make variables for the packaging. `apart`: the build's folder, where programs of the host architecture do not
@@ -177,7 +186,8 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
     }
     let packaging = Packaging::of(&repo, head.tree_id())?;
     let changelog = packaging::required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;
-    let version = changelog::top(&changelog)?.header.version;
+    let header = changelog::top(&changelog)?.header;
+    let version = header.version;
     let vars = packaging::required(&repo, head.tree_id(), &vars_path(&flavour))?;
     let vars = Vars::parse(&vars)?;
     if !vars.architectures().any(|a| a == host.debian) {
@@ -210,6 +220,7 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         runs: machine::runs(host)?,
         direct: args.host,
         suite,
+        recorded_in: header.distribution,
         snapshot: args.snapshot.clone(),
         jobs,
         launcher,
