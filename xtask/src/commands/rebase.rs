@@ -139,7 +139,8 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
         fetched.lend(session)?;
         let id = fetched.record(session)?;
         let root = Root::read(&repo.find_commit(id)?)?;
-        let step = fx.ui.step(&format!("replay {} commits", history.lab.len()));
+        let count = history.lab.len();
+        let step = fx.ui.step(&format!("replay {count} commit{}", if count == 1 { "" } else { "s" }));
         let carry = Carry { settings, tag: Some((history.root.tag.name().to_owned(), tag.name().to_owned())) };
         let replayed = replay(session, id, &history.lab, &carry)?;
         if replayed.stop.is_none() {
