@@ -46,7 +46,7 @@ impl Header {
                 let dict = Text::from(rest);
                 header.dependencies = read_dict(&dict).map_err(|message| FormatError::at(number, 0, line, message))?;
             }
-            header.lines.push(line.to_owned());
+            header.lines.push(line.trim_end_matches('\r').to_owned());
         }
         for (list, name) in [(&header.arches, "ARCH"), (&header.flavours, "FLAVOUR")] {
             if list.is_empty() {

@@ -46,7 +46,8 @@ pub fn merge(base: &str, ours: &str, theirs: &str) -> Option<String> {
     if seen < base.len() && base.keys().any(|key| !there.contains_key(key) && changed(key)) {
         return None;
     }
-    Some(ours.to_text())
+    // Fields that came from both may be one field twice.
+    Some(ours.to_text()).filter(|text| Control::parse(text).is_ok())
 }
 
 fn name(paragraph: &Paragraph) -> String {
