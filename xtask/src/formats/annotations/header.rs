@@ -24,6 +24,11 @@ pub struct Header {
     pub dependencies: Pairs,
 }
 
+/// Does a policy have room for it as a key?
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "-._+".contains(c))
+}
+
 impl Header {
     /// Reads the header lines at the top of a file.
     ///
@@ -35,16 +40,22 @@ impl Header {
             if !line.starts_with('#') {
                 break;
             }
-            let list = |rest: &str| rest.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect();
+            let bad = |message: String| FormatError::at(number, 0, line, message);
+            let list = |rest: &str| -> Result<Vec<String>, FormatError> {
+                let names = rest.trim_end_matches('\r').split(' ').filter(|w| !w.is_empty());
+                names
+                    .map(|n| if is_name(n) { Ok(n.to_owned()) } else { Err(bad(format!("`{n}` is no name"))) })
+                    .collect()
+            };
             if let Some(format) = line.strip_prefix("# FORMAT: ") {
-                check_format(format.trim()).map_err(|message| FormatError::at(number, 0, line, message))?;
+                check_format(format.trim()).map_err(bad)?;
             } else if let Some(rest) = line.strip_prefix("# ARCH: ") {
-                header.arches = list(rest);
+                header.arches = list(rest)?;
             } else if let Some(rest) = line.strip_prefix("# FLAVOUR: ") {
-                header.flavours = list(rest);
+                header.flavours = list(rest)?;
             } else if let Some(rest) = line.strip_prefix("# FLAVOUR_DEP: ") {
                 let dict = Text::from(rest);
-                header.dependencies = read_dict(&dict).map_err(|message| FormatError::at(number, 0, line, message))?;
+                header.dependencies = read_dict(&dict).map_err(|message| bad(message.to_owned()))?;
             }
             header.lines.push(line.trim_end_matches('\r').to_owned());
         }
