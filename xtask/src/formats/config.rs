@@ -4,10 +4,10 @@
 //! `annotations` exports to it, and the flavour and audit stages compare with it. It must never
 //! change the text of a value: quotes and backslashes are Kconfig's and go through as they are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use super::text::Text;
+use super::text::{ByName, Text};
 pub use super::value::{Value, ValueKind};
 use super::FormatError;
 
@@ -20,7 +20,7 @@ const LONGEST_NAME: usize = 128;
 pub struct Config {
     entries: Vec<(Text, Value)>,
     /// Where each symbol is; made when one is looked for.
-    index: OnceLock<HashMap<Text, usize>>,
+    index: OnceLock<ByName<usize>>,
 }
 
 /// One symbol whose value differs: its name, the value here, the value there.
@@ -32,7 +32,7 @@ impl Config {
         Config { entries, index: OnceLock::new() }
     }
 
-    fn index(&self) -> &HashMap<Text, usize> {
+    fn index(&self) -> &ByName<usize> {
         self.index.get_or_init(|| self.entries.iter().zip(0..).map(|((symbol, _), at)| (symbol.clone(), at)).collect())
     }
 
@@ -43,7 +43,7 @@ impl Config {
     /// symbol nor a comment, a symbol given twice, a value of no type.
     pub fn parse(text: &str) -> Result<Self, FormatError> {
         let mut config = Config::default();
-        let mut lines = HashMap::new();
+        let mut lines = ByName::default();
         for (number, line) in (1..).zip(Text::from(text).lines_with_ends()) {
             let line = &line.first_line();
             let Some((symbol, value)) = read_strict(line).map_err(|error| error.on_line(number))? else {
@@ -65,7 +65,7 @@ impl Config {
         // Bytes of a usual line.
         let lines = text.len() / 24;
         let mut config = Config { entries: Vec::with_capacity(lines), index: OnceLock::new() };
-        config.index.get_or_init(|| HashMap::with_capacity(lines));
+        config.index.get_or_init(|| ByName::with_capacity_and_hasher(lines, Default::default()));
         for line in text.lines_with_ends() {
             if let Some((symbol, value)) = read(&line.first_line()) {
                 config.put(symbol, value);

@@ -9,6 +9,10 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+/// A map by names out of a file: half of the time of taking one in is looking up. Seeded anew in each process, so
+/// that nobody can write a file that is slow.
+pub type ByName<V> = std::collections::HashMap<Text, V, foldhash::fast::RandomState>;
+
 /// A text, or a piece of one.
 #[derive(Clone)]
 pub struct Text {

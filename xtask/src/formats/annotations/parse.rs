@@ -4,11 +4,10 @@
 //! The flavour and audit stages begin here. It must never open a file itself: what an `include`
 //! names is asked for by its place in the tree, and one outside of the tree is never asked for.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::config::check_symbol;
-use super::super::text::Text;
+use super::super::text::{ByName, Text};
 use super::super::FormatError;
 use super::header::Header;
 use super::line::{fields, plain, words_of};
@@ -80,7 +79,7 @@ struct Reader<'a> {
     base: Table,
     /// The dicts that were read, each as an entry has it that nothing was known of: of 12,000 in a file of
     /// Ubuntu's, 400 are different.
-    dicts: HashMap<Text, Arc<Pairs>>,
+    dicts: ByName<Arc<Pairs>>,
     /// The files being read, the innermost last.
     open: Vec<String>,
     files: usize,
@@ -109,7 +108,7 @@ impl Annotations {
             known: Vec::new(),
             table: Table::with_capacity(text.len() / USUAL),
             base: Table::default(),
-            dicts: HashMap::new(),
+            dicts: ByName::default(),
             open: vec![path.to_owned()],
             files: 1,
         };
@@ -172,6 +171,9 @@ impl Reader<'_> {
         let (policy, note) = fields(&line, rest);
         let symbol = line.starts_with("CONFIG_").then(|| line.piece("CONFIG_".len()..name));
         let symbol = symbol.filter(|symbol| check_symbol(symbol).is_ok());
+        if let Some(note) = note.as_deref().filter(|note| note.contains(" policy<")) {
+            return Err(bad(raw.find(note).unwrap_or(0), "a policy within a note"));
+        }
         let (Some(symbol), true) = (symbol, policy.is_some() || note.is_some()) else {
             let start = raw.len() - raw.trim_start().len();
             return Err(bad(start, "neither a symbol with policy<…> or note<…>, nor a comment, nor an include"));

@@ -4,10 +4,10 @@
 //! `parse` fills it, everything else reads it. It must never reorder symbols: an export has them
 //! in the order in which files name them first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::text::Text;
+use super::super::text::{ByName, Text};
 use super::literal::{put, Pairs};
 
 /// What is known of one symbol.
@@ -26,7 +26,7 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Table {
     entries: Vec<(Text, Entry)>,
-    index: HashMap<Text, usize>,
+    index: ByName<usize>,
     /// How many symbols there were then.
     settled: usize,
     /// The entries of then that were asked for to be changed, by their place.
@@ -89,7 +89,11 @@ impl Entry {
 impl Table {
     /// With room for so many symbols.
     pub fn with_capacity(symbols: usize) -> Self {
-        Table { entries: Vec::with_capacity(symbols), index: HashMap::with_capacity(symbols), ..Table::default() }
+        Table {
+            entries: Vec::with_capacity(symbols),
+            index: ByName::with_capacity_and_hasher(symbols, Default::default()),
+            ..Table::default()
+        }
     }
 
     /// The entry of a symbol.
