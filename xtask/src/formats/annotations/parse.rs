@@ -105,7 +105,7 @@ impl Annotations {
             include,
             folder: path.rsplit_once('/').map_or("", |(folder, _)| folder),
             arches: header.arches.clone(),
-            known: Vec::new(),
+            known: header.flavours.clone(),
             table: Table::with_capacity(text.len() / USUAL),
             base: Table::default(),
             dicts: ByName::default(),
@@ -153,7 +153,8 @@ impl Reader<'_> {
                 (line, words)
             }
         };
-        if let Some(flavours) = line.strip_prefix("# FLAVOUR: ") {
+        // Of the file at the top the header counts alone: another line may go when it is saved.
+        if let (Some(flavours), None) = (line.strip_prefix("# FLAVOUR: "), &includes) {
             self.known.extend(flavours.split(' ').filter(|name| !name.is_empty()).map(str::to_owned));
         }
         if line.is_empty() || line.starts_with('#') {
