@@ -90,13 +90,21 @@ fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry) {
         read.merge(&sorted, &header.arches);
         read
     };
-    let before = read(entry);
     let wrong = |read: &Entry, flavour: &str| resolve(read, header, flavour) != resolve(original, header, flavour);
     // A name without a `-` is an architecture's, and no flavour's.
-    let flavours = header.flavours.iter().filter(|name| name.contains('-'));
-    let put: Vec<&String> = flavours.filter(|flavour| wrong(&before, flavour)).collect();
-    for flavour in &put {
-        entry.put(flavour, resolve(original, header, flavour));
+    let flavours = || header.flavours.iter().filter(|name| name.contains('-'));
+    let mut put: Vec<&String> = Vec::new();
+    // A key of its own for one flavour is another value for those that depend on it.
+    loop {
+        let now = read(entry);
+        let again: Vec<&String> = flavours().filter(|f| !put.contains(f) && wrong(&now, f)).collect();
+        if again.is_empty() {
+            break;
+        }
+        for flavour in &again {
+            entry.put(flavour, resolve(original, header, flavour));
+        }
+        put.extend(again);
     }
     // One may now follow from another.
     for flavour in put.iter().filter(|flavour| header.dependency(flavour).is_some()) {
