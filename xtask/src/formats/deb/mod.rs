@@ -4,6 +4,7 @@
 //! `packages` reads every set through it. It must never write anything, hold more than one file's name at
 //! a time, or unpack what no honest package unpacks to.
 
+mod ahead;
 mod ar;
 mod entry;
 mod error;
@@ -48,7 +49,7 @@ pub struct ControlFile {
 ///
 /// # Errors
 /// What is wrong with the file; nothing that `visit` was given before is to be used then.
-pub fn read<R: Read>(
+pub fn read<R: Read + Send>(
     reader: R,
     size: u64,
     visit: &mut dyn FnMut(Entry, &mut dyn Read) -> Result<(), DebError>,
@@ -65,9 +66,10 @@ pub fn read<R: Read>(
     }
     let packed = open(&mut ar, "control.tar")?;
     let area = control(packed)?;
-    let mut packed = open(&mut ar, "data.tar")?;
-    entry::each(&mut packed, "data.tar", visit)?;
-    drain(packed, "data.tar")?;
+    ahead::ahead(open(&mut ar, "data.tar")?, |files| {
+        entry::each(&mut *files, "data.tar", visit)?;
+        drain(files, "data.tar")
+    })?;
     while let Some(member) = ar.next()? {
         // dpkg passes over members that begin with an underscore.
         if !member.name.starts_with('_') {
@@ -78,7 +80,10 @@ pub fn read<R: Read>(
 }
 
 /// The next member, which has to be `name` packed in some way.
-fn open<'a, R: Read>(ar: &'a mut ar::Ar<R>, name: &str) -> Result<unpack::Limited<Box<dyn Read + 'a>>, DebError> {
+fn open<'a, R: Read + Send>(
+    ar: &'a mut ar::Ar<R>,
+    name: &str,
+) -> Result<unpack::Limited<Box<dyn Read + Send + 'a>>, DebError> {
     let member = loop {
         match ar.next()? {
             None => return Err(DebError::Layout(format!("it has no {name}"))),
@@ -103,7 +108,7 @@ fn open<'a, R: Read>(ar: &'a mut ar::Ar<R>, name: &str) -> Result<unpack::Limite
     Ok(unpack::Limited { inner, packed: member.size, unpacked: 0 })
 }
 
-fn control(mut packed: unpack::Limited<Box<dyn Read + '_>>) -> Result<ControlArea, DebError> {
+fn control(mut packed: impl Read) -> Result<ControlArea, DebError> {
     let mut area = ControlArea::default();
     let mut fields = None;
     let mut sum = 0u64;
@@ -128,7 +133,7 @@ fn control(mut packed: unpack::Limited<Box<dyn Read + '_>>) -> Result<ControlAre
         }
         Ok(())
     })?;
-    drain(packed, "control.tar")?;
+    drain(&mut packed, "control.tar")?;
     let fields = fields.ok_or_else(|| DebError::Layout("it has no control file".into()))?;
     let text = String::from_utf8_lossy(&fields);
     let parsed = Control::parse(&text).map_err(DebError::Control)?;
@@ -143,6 +148,6 @@ fn control(mut packed: unpack::Limited<Box<dyn Read + '_>>) -> Result<ControlAre
 }
 
 /// To the end of the stream, where the packing's own checksum stands.
-fn drain(mut packed: unpack::Limited<Box<dyn Read + '_>>, at: &'static str) -> Result<(), DebError> {
-    std::io::copy(&mut packed, &mut std::io::sink()).map_err(|e| DebError::from_io(e, at)).map(drop)
+fn drain(packed: &mut dyn Read, at: &'static str) -> Result<(), DebError> {
+    std::io::copy(packed, &mut std::io::sink()).map_err(|e| DebError::from_io(e, at)).map(drop)
 }

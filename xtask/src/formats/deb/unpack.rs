@@ -53,7 +53,7 @@ impl Packing {
     ///
     /// # Errors
     /// The unpacker cannot be made.
-    pub fn open<'a, R: Read + 'a>(self, reader: R) -> io::Result<Box<dyn Read + 'a>> {
+    pub fn open<'a, R: Read + Send + 'a>(self, reader: R) -> io::Result<Box<dyn Read + Send + 'a>> {
         Ok(match self {
             Packing::None => Box::new(reader),
             Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(reader)),
