@@ -7,33 +7,64 @@
 use std::sync::Arc;
 
 use super::header::Header;
+use super::literal::Pairs;
 use super::parse::Annotations;
 use super::table::Entry;
+
+/// How often an entry is shortened; the second time changes nothing but under headers that no vendor writes.
+const MOST_PASSES: usize = 8;
 
 impl Annotations {
     /// What the file itself has to say of a symbol, `None` for nothing: with includes, only what
     /// differs from them.
     pub(super) fn wanted(&self, symbol: &str, entry: &Entry) -> Option<Entry> {
-        let has_includes = !self.includes.is_empty();
-        let nothing = Entry::default();
-        let base = self.base.get(symbol).unwrap_or(&nothing);
-        let same = same_values(entry, base, &self.header);
-        let mut wanted = match compact(entry, &self.header, has_includes) {
-            None if same => return None,
-            // All keys are of flavours that the header only depends on.
-            None => Entry { policy: Arc::default(), ..entry.clone() },
-            Some(wanted) => {
-                let said = wanted.policy.iter().all(|(key, value)| base.value(key) == Some(value))
-                    && (wanted.note.is_none() || wanted.note == base.note);
-                if said && same && self.base.get(symbol).is_some() {
-                    return None;
-                }
-                wanted
+        let base = self.base.get(symbol);
+        // However included files spell it.
+        if base == Some(entry) {
+            return None;
+        }
+        let mut wanted = self.shortest(entry, base)?;
+        let mut before = sorted(entry);
+        // Who saves what was saved must get the same: a key that goes can be what another had to stay for.
+        for _ in 0..MOST_PASSES {
+            let read = read_back(&wanted, &self.header, base);
+            let now = sorted(&read);
+            if now == before {
+                break;
             }
-        };
-        repair(&mut wanted, entry, &self.header, base);
+            wanted = self.shortest(&read, base)?;
+            before = now;
+        }
         Some(wanted)
     }
+
+    fn shortest(&self, entry: &Entry, base: Option<&Entry>) -> Option<Entry> {
+        let (header, has_includes) = (&self.header, !self.includes.is_empty());
+        let nothing = Entry::default();
+        let included = base.unwrap_or(&nothing);
+        let same = same_values(entry, included, header);
+        let right = |wanted: &Entry| same_values(&read_back(wanted, header, base), entry, header);
+        let wanted = match compact(entry, header, has_includes) {
+            None if same => return None,
+            Some(wanted) if right(&wanted) => wanted,
+            // Lost were keys of flavours that the header depends on and does not name, or what included files say
+            // and an architecture's key takes away.
+            _ => {
+                let values = by_values(entry, header, base);
+                let read = read_back(&values, header, base);
+                compact(&read, header, has_includes).filter(right).unwrap_or(values)
+            }
+        };
+        let said = wanted.policy.iter().all(|(key, value)| included.value(key) == Some(value))
+            && (wanted.note.is_none() || wanted.note == included.note);
+        (!(said && same && base.is_some())).then_some(wanted)
+    }
+}
+
+fn sorted(entry: &Entry) -> Pairs {
+    let mut policy = entry.policy.to_vec();
+    policy.sort();
+    policy
 }
 
 /// The entry as the Python tool would save it, `None` where it would leave it out (annotations.py
@@ -61,9 +92,8 @@ fn compact(entry: &Entry, header: &Header, has_includes: bool) -> Option<Entry> 
     if is_absent(&entry) && !has_includes {
         return None;
     }
-    for arch in &header.arches {
-        collapse(&mut entry, arch, header);
-    }
+    // A flavour that lost its key no longer hides the architecture of one that depends on it.
+    while header.arches.iter().any(|arch| collapse(&mut entry, arch, header)) {}
     // Collapsing may have left nothing but `-`.
     let empty = entry.policy.is_empty() || (is_absent(&entry) && !has_includes);
     (!empty).then_some(entry)
@@ -79,64 +109,60 @@ fn resolve<'a>(entry: &'a Entry, header: &Header, flavour: &str) -> &'a str {
     entry.resolve(flavour, header.dependency(flavour), arch).unwrap_or("-")
 }
 
-/// Gives a key of its own to every flavour that would get another value when the entry is read
-/// behind `base`, which is what included files say. Keys of flavours that the header does not name
-/// are not saved, though it may depend on them, and an architecture's key takes away what the
-/// included files say of them.
-fn repair(entry: &mut Entry, original: &Entry, header: &Header, base: &Entry) {
-    let read = |entry: &Entry| {
-        let (mut read, mut sorted) = (base.clone(), entry.policy.to_vec());
-        sorted.sort();
-        read.merge(&sorted, &header.arches);
-        read
-    };
-    let wrong = |read: &Entry, flavour: &str| resolve(read, header, flavour) != resolve(original, header, flavour);
-    // A name without a `-` is an architecture's, and no flavour's.
-    let flavours = || header.flavours.iter().filter(|name| name.contains('-'));
-    let mut put: Vec<&String> = Vec::new();
-    // A key of its own for one flavour is another value for those that depend on it.
-    loop {
-        let now = read(entry);
-        let again: Vec<&String> = flavours().filter(|f| !put.contains(f) && wrong(&now, f)).collect();
-        if again.is_empty() {
-            break;
-        }
-        for flavour in &again {
-            entry.put(flavour, resolve(original, header, flavour));
-        }
-        put.extend(again);
+/// What is read from the file that `entry` is saved in, behind what included files say.
+fn read_back(entry: &Entry, header: &Header, base: Option<&Entry>) -> Entry {
+    let policy = base.map(|base| Arc::clone(&base.policy)).unwrap_or_default();
+    let mut read = Entry { policy, ..entry.clone() };
+    read.merge(&sorted(entry), &header.arches);
+    read
+}
+
+/// The entry by what it comes to alone: a key for every flavour that would have another value without.
+fn by_values(entry: &Entry, header: &Header, base: Option<&Entry>) -> Entry {
+    let mut own = Entry { policy: Arc::default(), ..entry.clone() };
+    for flavour in &header.flavours {
+        own.put(flavour, resolve(entry, header, flavour));
     }
-    // One may now follow from another.
-    for flavour in put.iter().filter(|flavour| header.dependency(flavour).is_some()) {
-        let mut without = entry.clone();
+    for flavour in &header.flavours {
+        let mut without = own.clone();
         without.remove(flavour);
-        if !wrong(&read(&without), flavour) {
-            *entry = without;
+        let read = read_back(&without, header, base);
+        let concerned = |name: &&String| *name == flavour || header.dependency(name) == Some(flavour);
+        if header
+            .flavours
+            .iter()
+            .filter(concerned)
+            .all(|name| resolve(&read, header, name) == resolve(entry, header, name))
+        {
+            own = without;
         }
     }
-    for arch in &header.arches {
-        collapse(entry, arch, header);
-    }
+    own
 }
 
 fn is_absent(entry: &Entry) -> bool {
     !entry.policy.is_empty() && entry.policy.iter().all(|(_, value)| **value == *"-")
 }
 
-/// One key for the architecture where all of its flavours have the same value.
-fn collapse(entry: &mut Entry, arch: &str, header: &Header) {
+/// One key for the architecture where all of its flavours have the same value, and would get it from there; `false`
+/// where it is not so.
+fn collapse(entry: &mut Entry, arch: &str, header: &Header) -> bool {
     let flavours: Vec<&String> = header
         .flavours
         .iter()
         .filter(|name| name.strip_prefix(arch).is_some_and(|rest| rest.starts_with('-')))
         .collect();
     let Some(value) = flavours.first().and_then(|name| entry.value(name)).map(str::to_owned) else {
-        return;
+        return false;
     };
-    if flavours.iter().all(|name| entry.value(name) == Some(&value)) {
+    // What a flavour depends on comes before its architecture.
+    let hidden = |name: &str| header.dependency(name).and_then(|other| entry.value(other)).is_some_and(|v| v != value);
+    let alike = flavours.iter().all(|name| entry.value(name) == Some(&value) && !hidden(name));
+    if alike {
         flavours.iter().for_each(|name| entry.remove(name));
         entry.put(arch, &value);
     }
+    alike
 }
 
 /// Gives every flavour of an architecture its own key, where one has the architecture's value and
@@ -169,7 +195,7 @@ fn spell_out(entry: &mut Entry, header: &Header) {
 mod tests {
     use super::super::super::text::Text;
     use super::super::literal::{read_dict, write_dict};
-    use super::{compact, repair, Entry, Header};
+    use super::{by_values, compact, Entry, Header};
 
     fn entry(text: &str) -> Entry {
         Entry { policy: read_dict(&Text::from(text)).unwrap().into(), ..Entry::default() }
@@ -216,15 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn repaired_behind_includes() {
+    fn by_values_behind_includes() {
         let header =
             Header::parse("# ARCH: arm64\n# FLAVOUR: arm64-w arm64-v\n# FLAVOUR_DEP: {'arm64-w': 'arm64-g'}\n")
                 .unwrap();
         let base = entry("{'arm64': 'n', 'arm64-g': 'y'}");
         let ours = entry("{'arm64': 'n', 'arm64-g': 'y', 'arm64-v': 'm'}");
-        let want = "{'arm64': 'n', 'arm64-v': 'm', 'arm64-w': 'y'}";
-        let mut entry = compact(&ours, &header, true).unwrap();
-        repair(&mut entry, &ours, &header, &base);
-        assert_eq!(text(Some(entry)), want);
+        // An `arm64` would take the included `arm64-g` away.
+        assert_eq!(text(Some(by_values(&ours, &header, Some(&base)))), "{'arm64-v': 'm'}");
+        assert_eq!(text(Some(by_values(&ours, &header, None))), "{'arm64-v': 'm', 'arm64-w': 'y'}");
     }
 }

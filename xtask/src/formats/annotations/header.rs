@@ -24,9 +24,13 @@ pub struct Header {
     pub dependencies: Pairs,
 }
 
-/// Does a policy have room for it as a key?
-fn is_name(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || "-._+".contains(c))
+/// Neither empty nor with a sign that a policy has no room for in a key, or that ends an architecture in one.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+".contains(c))
+}
+
+fn is_flavour(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(arch, name)| is_word(arch) && name.split('-').all(is_word))
 }
 
 impl Header {
@@ -41,18 +45,18 @@ impl Header {
                 break;
             }
             let bad = |message: String| FormatError::at(number, 0, line, message);
-            let list = |rest: &str| -> Result<Vec<String>, FormatError> {
+            let list = |rest: &str, is_one: fn(&str) -> bool, kind: &str| -> Result<Vec<String>, FormatError> {
                 let names = rest.trim_end_matches('\r').split(' ').filter(|w| !w.is_empty());
                 names
-                    .map(|n| if is_name(n) { Ok(n.to_owned()) } else { Err(bad(format!("`{n}` is no name"))) })
+                    .map(|n| if is_one(n) { Ok(n.to_owned()) } else { Err(bad(format!("`{n}` is no {kind}"))) })
                     .collect()
             };
             if let Some(format) = line.strip_prefix("# FORMAT: ") {
                 check_format(format.trim()).map_err(bad)?;
             } else if let Some(rest) = line.strip_prefix("# ARCH: ") {
-                header.arches = list(rest)?;
+                header.arches = list(rest, is_word, "name of an architecture")?;
             } else if let Some(rest) = line.strip_prefix("# FLAVOUR: ") {
-                header.flavours = list(rest)?;
+                header.flavours = list(rest, is_flavour, "ARCH-FLAVOUR")?;
             } else if let Some(rest) = line.strip_prefix("# FLAVOUR_DEP: ") {
                 let dict = Text::from(rest);
                 header.dependencies = read_dict(&dict).map_err(|message| bad(message.to_owned()))?;
@@ -168,6 +172,8 @@ mod tests {
                 "line 1: annotations of FORMAT 3, which Ubuntu's older perl tool reads; FORMAT 4 begins with \
                  Ubuntu-5.4.0-166.183 and Ubuntu-5.15.0-78.85: `# FORMAT: 3`",
             ),
+            ("# ARCH: arm64-a\n", "line 1: `arm64-a` is no name of an architecture: `# ARCH: arm64-a`"),
+            ("# FLAVOUR: arm64\n", "line 1: `arm64` is no ARCH-FLAVOUR: `# FLAVOUR: arm64`"),
             ("# FORMAT: 5\n", "line 1: annotations of an unknown FORMAT; 4 is known: `# FORMAT: 5`"),
             ("# FLAVOUR_DEP: x\n", "line 1: not a dict, which begins with `{`: `# FLAVOUR_DEP: x`"),
         ];

@@ -191,6 +191,34 @@ mod tests {
             }
         }
 
+        /// Headers that no vendor writes: flavours of architectures that are not named, dependencies across
+        /// architectures and in circles, keys of neither.
+        #[test]
+        fn under_any_header(
+            arches in prop::collection::btree_set("arm64|amd64|arm|riscv64", 1..4),
+            flavours in prop::sample::subsequence(vec!["amd64-a", "arm-a", "arm64-a", "arm64-b", "riscv64-a"], 1..6),
+            dependencies in prop::collection::vec(any::<[prop::sample::Index; 2]>(), 0..4),
+            included in "(CONFIG_[AB] policy<\\{('(arm64|amd64|arm|arm64-a|arm64-b|amd64-a)': '[yn-]', ){0,3}\\}>\n){0,2}",
+            body in "(CONFIG_[AB] policy<\\{('(arm64|amd64|arm|arm64-a|arm64-b|arm-a|amd64-a|riscv64-a|riscv64)': '[yn-]', ){0,5}\\}>( note<x>)?\n|include \"base\"\n){0,3}",
+        ) {
+            let pairs: std::collections::BTreeMap<&str, &str> =
+                dependencies.iter().map(|pair| (*pair[0].get(&flavours), *pair[1].get(&flavours))).collect();
+            let arches: Vec<String> = arches.into_iter().collect();
+            let text = format!(
+                "# FORMAT: 4\n# ARCH: {}\n# FLAVOUR: {}\n# FLAVOUR_DEP: {}\n\n{body}",
+                arches.join(" "), flavours.join(" "), super::super::literal::write_dict(pairs.into_iter()),
+            );
+            let include = |_: &str| Ok(included.clone());
+            let parse = |text: &str| Annotations::parse(text, "annotations", &include).unwrap();
+            let annotations = parse(&text);
+            let canonical = annotations.to_canonical();
+            let again = parse(&canonical);
+            prop_assert_eq!(again.to_canonical(), canonical.as_str());
+            for (arch, name) in flavours.iter().filter_map(|flavour| flavour.split_once('-')) {
+                prop_assert_eq!(again.export(arch, name), annotations.export(arch, name), "{} of\n{}\nin\n{}", name, text, canonical);
+            }
+        }
+
         /// Saving and reading a saved file, exporting and importing an export: nothing comes of either.
         #[test]
         fn there_and_back(
