@@ -4,9 +4,13 @@
 //! Two forks that need the same chroot share it. A tar file is there whole or not at all, and its record
 //! (`.json`) is written before it, so whatever has a tar has a record.
 
+use std::fs::File;
+use std::io::BufReader;
+
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use xshell::cmd;
 
 use super::archive::Archive;
@@ -91,9 +95,9 @@ pub struct Record {
     /// The date that it is pinned to.
     #[serde(default)]
     pub snapshot: Option<String>,
-    /// Size of the tar file, to notice one that is cut off. 0: made before sizes were kept.
+    /// The SHA-256 of the tar file, for disks forget; records of before do not say.
     #[serde(default)]
-    pub bytes: u64,
+    pub sha256: Option<String>,
 }
 
 /// A chroot's tar file and record.
@@ -187,13 +191,7 @@ impl<'a> Recipe<'a> {
         if !tar.is_file() {
             return Ok(None);
         }
-        let chroot = open(tar)?;
-        let (there, made) = (std::fs::metadata(&chroot.tar)?.len(), chroot.record.bytes);
-        if made != 0 && there != made {
-            fail!(Machine, "the chroot {} is damaged: it has {there} bytes, and had {made} when it was made", chroot.tar;
-                "cargo xtask chroot remove {}; the next build makes it anew", chroot.name());
-        }
-        Ok(Some(chroot))
+        open(tar).map(Some)
     }
 
     /// Makes the chroot, or finds it made. `None` in a dry run that would have made it.
@@ -210,6 +208,7 @@ impl<'a> Recipe<'a> {
     /// As there.
     pub fn make_from(&self, fx: &Effects, lists: Option<&Lists>) -> Result<Option<Chroot>> {
         if let Some(chroot) = self.find(fx)? {
+            chroot.check(fx)?;
             // When it was last used is when its record was last written.
             fx.write_again(chroot.tar.with_extension("json"))?;
             return Ok(Some(chroot));
@@ -260,7 +259,7 @@ impl<'a> Recipe<'a> {
             root: self.root.clone(),
             extra: self.extra.clone(),
             snapshot: self.archive.snapshot.clone(),
-            bytes: std::fs::metadata(&part).map_or(0, |m| m.len()),
+            sha256: part.is_file().then(|| digest(&part)).transpose()?,
         };
         let tar = dir.join(format!("{name}.tar"));
         fx.write(tar.with_extension("json"), serde_json::to_string_pretty(&record)?)?;
@@ -286,6 +285,15 @@ fn open(tar: Utf8PathBuf) -> Result<Chroot> {
     })
 }
 
+/// The SHA-256 of a file.
+fn digest(path: &Utf8Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    let file = File::open(path).with_context(|| format!("cannot read {path}"))?;
+    std::io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut hash)
+        .with_context(|| format!("cannot read {path}"))?;
+    Ok(format!("{:x}", hash.finalize()))
+}
+
 /// All chroots that are there, by name.
 ///
 /// # Errors
@@ -309,6 +317,21 @@ impl Chroot {
         let used = std::fs::metadata(self.tar.with_extension("json")).and_then(|m| m.modified());
         let age = used.ok().and_then(|used| used.elapsed().ok()).unwrap_or_default();
         age.as_secs() / 86_400
+    }
+
+    /// Is the tar file what was made? Programs out of a damaged one would build a damaged kernel.
+    ///
+    /// # Errors
+    /// It is not, or cannot be read.
+    pub fn check(&self, fx: &Effects) -> Result<()> {
+        let Some(made) = &self.record.sha256 else { return Ok(()) };
+        let step = fx.ui.step(&format!("check the chroot {}", self.name()));
+        if digest(&self.tar)? != *made {
+            fail!(Machine, "the chroot {} is damaged: it is not what was made there", self.tar;
+                "cargo xtask chroot remove {}; the next build makes it anew", self.name());
+        }
+        step.done("");
+        Ok(())
     }
 
     /// Unpacks it as this user's own files, to run single programs of it in a sandbox.

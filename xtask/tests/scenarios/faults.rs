@@ -123,9 +123,14 @@ fn an_archive_and_ports_that_are_out_of_step() {
 fn a_chroot_that_is_damaged_on_disk() {
     let lab = Lab::without_cache();
     let tar = lab.xtask(&["chroot", "create", &codename()]).ok().stdout.trim().to_owned();
-    let file = std::fs::File::options().write(true).open(&tar).unwrap();
-    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
-    let outcome = lab.xtask(&["chroot", "create", &codename()]).fails(4, &["is damaged", "cargo xtask chroot remove"]);
+    lab.xtask(&["chroot", "create", &codename()]).ok();
+    let whole = std::fs::read(&tar).unwrap();
+    let (half, mut bit) = (whole[..whole.len() / 2].to_vec(), whole.clone());
+    bit[whole.len() / 2] ^= 1;
+    let [_, outcome] = [half, bit].map(|damaged| {
+        std::fs::write(&tar, damaged).unwrap();
+        lab.xtask(&["chroot", "create", &codename()]).fails(4, &["is damaged", "cargo xtask chroot remove"])
+    });
     // The command that is named mends it.
     let name = outcome.stderr.split("chroot remove ").nth(1).unwrap().split(';').next().unwrap().to_owned();
     lab.xtask(&["chroot", "remove", &name]).ok();

@@ -22,6 +22,7 @@ pub struct Args {
 /// There is no such chroot; the command ends with another status than 0.
 pub fn run(fx: &Effects, args: &Args) -> Result<()> {
     let chroot = super::named(fx, std::slice::from_ref(&args.name))?.remove(0);
+    chroot.check(fx)?;
     let root = fx.scratch("shell", None)?;
     let step = fx.ui.step("unpack the chroot");
     chroot.unpack(fx, root.path())?;
