@@ -19,7 +19,7 @@ use super::apart;
 use super::mode::Mode;
 use crate::arch::Arch;
 use crate::effects::Effects;
-use crate::flavour::packaging::{required, text};
+use crate::flavour::packaging::{required, text, Packaging};
 use crate::formats::changelog;
 use crate::formats::control::{self, Control, Relations, Substitute};
 use crate::settings::Suite;
@@ -35,15 +35,12 @@ pub const OBJECTS: &str = "/tmp/kernel-objects";
 
 /// Build dependencies that only these parts of Ubuntu's packaging need; the parts are off (see
 /// [`variables`]), and some of them a cross chroot could not install.
-const ONLY_FOR_PARTS_LEFT_OUT: &[&str] = &[
+const ONLY_FOR_PARTS_LEFT_OUT: &[&str] =
+    &["bindgen", "clang", "curl", "default-jdk-headless", "dkms", "java-common", "makedumpfile"];
+/// Those that only the tools need.
+const ONLY_FOR_TOOLS: &[&str] = &[
     "autoconf",
     "automake",
-    "bindgen",
-    "clang",
-    "curl",
-    "default-jdk-headless",
-    "dkms",
-    "java-common",
     "libaudit-dev",
     "libcap-dev",
     "libdw-dev",
@@ -57,9 +54,12 @@ const ONLY_FOR_PARTS_LEFT_OUT: &[&str] = &[
     "libtracefs-dev",
     "libudev-dev",
     "libunwind8-dev",
-    "makedumpfile",
     "uuid-dev",
 ];
+/// What the manuals of Ubuntu's tools are made with, which it asks for among much else in Build-Depends-Indep.
+const MANUALS: &[&str] = &["asciidoc", "python3-docutils", "xmlto"];
+/// Libraries that perf of a tree with the bundled packaging is better with.
+const FOR_PERF: &[&str] = &["libcap-dev", "libdw-dev", "libnuma-dev", "libslang2-dev", "libtraceevent-dev"];
 
 /// What there is to know about a tree's source package.
 pub struct Source {
@@ -84,24 +84,26 @@ impl Source {
     }
 }
 
-/// Reads the packaging's folder `dir` in the tree `tree` as text.
+/// Reads the packaging of the tree `tree` as text. `tools`: also what the tools need.
 ///
 /// # Errors
 /// Files are missing or cannot be read.
 pub fn read(
     repo: &Repository,
     tree: Oid,
-    dir: &str,
-    ubuntu: bool,
+    packaging: &Packaging,
+    tools: bool,
     suite: &Suite,
     mode: Mode,
     host: &Arch,
 ) -> Result<Source> {
+    let (dir, ubuntu) = (packaging.dir(), packaging.is_ubuntu());
     let header = changelog::top(&required(repo, tree, &format!("{dir}/changelog"))?)?.header;
     let stub = required(repo, tree, &format!("{dir}/control.stub.in"))?;
     let mut mapping: BTreeMap<String, String> = suite.substitute.clone();
     if ubuntu {
-        mapping.extend(ONLY_FOR_PARTS_LEFT_OUT.iter().map(|p| ((*p).to_owned(), String::new())));
+        let for_tools = ONLY_FOR_TOOLS.iter().filter(|_| !tools);
+        mapping.extend(ONLY_FOR_PARTS_LEFT_OUT.iter().chain(for_tools).map(|p| ((*p).to_owned(), String::new())));
     }
     let more = text(repo, tree, &format!("{dir}/control.d/build-depends"))?.unwrap_or_default();
     let (depends, substituted) = build_depends(&stub, &more, &mapping, host)?;
@@ -109,6 +111,9 @@ pub fn read(
     if ubuntu {
         // Its rules run python3 and count on something else to bring it.
         depends.push("python3:any".to_owned());
+    }
+    if tools {
+        depends.extend(if ubuntu { MANUALS } else { FOR_PERF }.iter().map(|p| (*p).to_owned()));
     }
     depends.extend(mode.depends(host));
     Ok(Source {
@@ -121,8 +126,8 @@ pub fn read(
 }
 
 /// Variables for `debian/rules` that make it build one flavour and nothing that needs a network.
-pub fn variables(flavour: &str, ubuntu: bool) -> Vec<String> {
-    let mut variables = vec![format!("flavours={flavour}"), "do_tools=false".to_owned(), "skipdbg=true".to_owned()];
+pub fn variables(flavour: &str, ubuntu: bool, tools: bool) -> Vec<String> {
+    let mut variables = vec![format!("flavours={flavour}"), format!("do_tools={tools}"), "skipdbg=true".to_owned()];
     if ubuntu {
         let off = [
             "do_zfs",
@@ -136,6 +141,11 @@ pub fn variables(flavour: &str, ubuntu: bool) -> Vec<String> {
         ];
         variables.extend(off.iter().map(|v| format!("{v}=false")));
         variables.push("disable_d_i=true".to_owned());
+        if tools {
+            // For virtual machines of Hyper-V, for hosts of any, for Java: with a package or a JDK of its own each.
+            let off = ["do_tools_hyperv", "do_tools_host", "do_tools_perf_jvmti"];
+            variables.extend(off.iter().map(|v| format!("{v}=false")));
+        }
     }
     variables
 }
@@ -208,6 +218,10 @@ const RULES_TEXT: &str = "\
 # What is built says when its source was changed, and not when it was built: one commit gives the same bytes twice.
 export SOURCE_DATE_EPOCH := @CHANGED@
 export KBUILD_BUILD_TIMESTAMP := $(shell LC_ALL=C date -u -d @$(SOURCE_DATE_EPOCH))
+# What configure takes for --host where it is not told: the vendor's rule for usbip does not tell it.
+ifneq ($(DEB_BUILD_GNU_TYPE),$(DEB_HOST_GNU_TYPE))
+export host_alias := $(DEB_HOST_GNU_TYPE)
+endif
 # What the stand-in has already (changelog, control) stays as it is there.
 ifeq ($(wildcard debian/rules),)
 ifneq ($(shell cp --archive --no-clobber @TREE@/. . && echo copied),copied)
@@ -225,11 +239,14 @@ include debian/rules
 compiler := $(or $(gcc),gcc)
 compiler_says := $(shell LC_ALL=C $(CROSS_COMPILE)$(compiler) --version | sed '1s/^[^ ]*/$(compiler)/;q')
 kmake += CC_VERSION_TEXT='$(compiler_says)'
-# Of the arch:all packages the common headers alone belong to a flavour's set; the vendor's own recipe
-# would add an empty linux-source, linux-doc and linux-tools-common, newer than the archive's.
+# Of the arch:all packages the common headers alone belong to a flavour's set, and the tools' common part to
+# that of the tools; the vendor's own recipe would add an empty linux-source and linux-doc, newer than the archive's.
 ifneq ($(filter-out false,$(do_common_headers_indep)),)
-binary-indep: binary-headers
+binary-indep: binary-headers $(if $(filter true,$(do_tools_common)),binary-tools-common)
 \t@:
+binary-tools-common: install-tools
+\tset -e; for step in installchangelogs installdocs compress fixperms installdeb gencontrol md5sums builddeb; do \\
+\t\t$(lockme) dh_$$step -p$(tools_common_pkg_name); done
 endif
 # Every build makes these on the way to tools and linux-libc-dev; without both nothing reads them.
 ifdef do_libc_dev_package

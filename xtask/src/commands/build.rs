@@ -80,6 +80,9 @@ pub struct Args {
     /// Remember what was compiled, between builds and versions
     #[arg(long)]
     pub ccache: bool,
+    /// Build linux-tools too: perf, and what else the tree has of the kind
+    #[arg(long)]
+    pub tools: bool,
     /// Build all modules, whatever the flavour's `modules` says
     #[arg(long)]
     pub no_trim: bool,
@@ -103,7 +106,6 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8PathBuf> {
     let plan = plan::plan(workspace, args)?;
     machine::require(fx, plan.host, &[plan.mode.into()])?;
-    let ubuntu = plan.is_ubuntu();
     let apart = plan.mode == Mode::Cross && !plan.runs;
     let builder = Sbuild::here(fx)?;
     builder.has(plan.launcher.needs_binds(), "--farm and --ccache")?;
@@ -118,7 +120,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
 
     let repo = repository(&workspace.root)?;
     let tree = repo.find_commit(plan.history.tip)?.tree_id();
-    let source = source::read(&repo, tree, plan.packaging.dir(), ubuntu, suite, plan.mode, plan.host)?;
+    let source = source::read(&repo, tree, &plan.packaging, plan.tools, suite, plan.mode, plan.host)?;
     let source = if apart { source.apart()? } else { source };
     let recipe = archive.as_ref().map(|archive| Recipe {
         archive,
@@ -162,7 +164,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let step = fx.ui.step("pack what stands for the tree");
     let mut own = adapted.files;
     let mut after = String::new();
-    if apart && ubuntu {
+    if apart && plan.packaging.is_ubuntu() {
         own.insert(apart::WRAPPER.to_owned(), apart::WRAPPER_TEXT.to_owned());
         after = apart::makefile(&plan.flavour, plan.host);
     }

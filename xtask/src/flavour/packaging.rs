@@ -29,6 +29,11 @@ impl Packaging {
         Ok(Packaging::Ubuntu { dir })
     }
 
+    /// Is it the vendor's?
+    pub fn is_ubuntu(&self) -> bool {
+        *self != Packaging::Bundled
+    }
+
     /// The folder with rules, changelog and flavours.
     pub fn dir(&self) -> &str {
         match self {

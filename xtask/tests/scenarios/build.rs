@@ -129,6 +129,22 @@ fn native_builds_for_this_machine() {
 }
 
 #[test]
+fn tools_are_built_when_asked_for() {
+    let lab = lab();
+    let set = build(&lab, &["arm64", "--cross", "--tools"], "packages");
+    let tools: Vec<&str> = set.files.keys().map(String::as_str).filter(|n| n.starts_with("linux-tools-")).collect();
+    assert_eq!(tools, ["linux-tools-6.1.42-1", "linux-tools-6.1.42-1-slim"]);
+    let (_, machine) = set.machines.iter().find(|(f, _)| f.ends_with("/perf")).expect("perf");
+    assert_eq!(*machine, ARM64);
+    let metadata: serde_json::Value = serde_json::from_str(&lab.text("packages/metadata.json")).unwrap();
+    assert!(metadata["reproduce"].as_str().unwrap().contains(" --tools"), "{metadata}");
+
+    lab.git("kernel", &["rm", "-rq", "tools/perf"]);
+    lab.commit("kernel", "without perf");
+    lab.xtask(&["build", "arm64", "--cross", "--tools"]).fails(3, &["no tools/perf"]);
+}
+
+#[test]
 fn a_build_that_fails_leaves_its_log_and_earlier_packages() {
     let lab = lab();
     lab.write("packages/linux-old.deb", "an earlier build\n");

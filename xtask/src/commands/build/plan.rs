@@ -22,6 +22,7 @@ use crate::formats::abi::Abi;
 use crate::formats::changelog;
 use crate::formats::config::Config;
 use crate::formats::date::Snapshot;
+use crate::formats::rules_mk;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
 use crate::machine;
@@ -54,19 +55,16 @@ pub struct Plan {
     pub abi: Abi,
     /// The file of the flavour's modules, unless all are wanted.
     pub modules: Option<String>,
+    /// With the packages of perf and its kind.
+    pub tools: bool,
 }
 
 impl Plan {
-    /// Does the tree come with Ubuntu's own packaging?
-    pub fn is_ubuntu(&self) -> bool {
-        self.packaging != Packaging::Bundled
-    }
-
     /// Is the compiler another one than that of the vendor's records? The fork's `series` says nothing about it: a
     /// lab may well have all of its focal kernels built in another suite.
     pub fn has_foreign_compiler(&self) -> bool {
         let own = self.recorded_in.split(['-', ' ']).next().unwrap_or_default();
-        self.is_ubuntu() && self.suite != own
+        self.packaging.is_ubuntu() && self.suite != own
     }
 
     /// Make variables for the packaging. `apart`: the build's folder, where programs of the host architecture do not
@@ -75,12 +73,13 @@ impl Plan {
     /// # Errors
     /// The version has no ABI number.
     pub fn variables(&self, apart: Option<String>) -> Result<Vec<String>> {
-        let mut variables = source::variables(&self.flavour, self.is_ubuntu());
+        let ubuntu = self.packaging.is_ubuntu();
+        let mut variables = source::variables(&self.flavour, ubuntu, self.tools);
         variables.extend(self.mode.variables(self.host, self.runs));
         if self.abi != self.version.abi()? {
             variables.push(format!("abinum={}", self.abi.abinum));
         }
-        if let Some(folder) = apart.filter(|_| self.is_ubuntu()) {
+        if let Some(folder) = apart.filter(|_| ubuntu) {
             variables.extend(apart::variables(&folder));
         }
         Ok(variables)
@@ -116,6 +115,7 @@ impl Plan {
             (self.mode == Mode::Emulated && self.accelerate.is_none(), " --no-accelerate"),
             (self.direct, " --host"),
             (args.no_trim, " --no-trim"),
+            (self.tools, " --tools"),
         ];
         format!(
             "git checkout {} && cargo xtask build {} --{}{} --flavour {} --suite {}{}",
@@ -206,6 +206,14 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         AbiOf::Vendor => version.abi()?,
         AbiOf::Unique => version.abi()?.unique(history.tip.as_bytes()),
     };
+    let runs = machine::runs(host)?;
+    if args.tools {
+        has_tools(&repo, head.tree_id(), &packaging, host)?;
+        if mode == Mode::Cross && !runs {
+            fail!(Machine, "programs of {} do not run here, and perf makes and runs some on the way", host.debian;
+                "`cargo xtask doctor --fix` registers qemu for them; without --tools it is built as it is");
+        }
+    }
     let modules = setting.modules.clone().filter(|_| !args.no_trim);
     let launcher = Launcher { farm: args.farm.clone(), ccache: args.ccache };
     let jobs =
@@ -217,7 +225,7 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         host,
         mode,
         accelerate,
-        runs: machine::runs(host)?,
+        runs,
         direct: args.host,
         suite,
         recorded_in: header.distribution,
@@ -228,7 +236,20 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         version,
         abi,
         modules,
+        tools: args.tools,
     })
+}
+
+/// Whether the tree has tools to build, for this architecture.
+fn has_tools(repo: &git2::Repository, tree: git2::Oid, packaging: &Packaging, host: &Arch) -> Result<()> {
+    if packaging::text(repo, tree, "tools/perf/Makefile")?.is_none() {
+        fail!(Input, "this tree has no tools/perf"; "build without --tools");
+    }
+    let rules = packaging::text(repo, tree, &format!("{}/rules.d/{}.mk", packaging.dir(), host.debian))?;
+    if rules.and_then(|rules| rules_mk::variable(&rules, "do_tools")).as_deref() == Some("false") {
+        fail!(Input, "the vendor builds no tools for {}", host.debian; "build without --tools");
+    }
+    Ok(())
 }
 
 /// Names everything that the packages follow from.
@@ -258,6 +279,7 @@ pub fn expected(
         architecture: Some(plan.host.debian.to_owned()),
         fragments: BTreeMap::from([(plan.flavour.clone(), fragment)]),
         annotations: annotated.into_iter().collect(),
+        tools: plan.tools,
         offered: None,
     })
 }

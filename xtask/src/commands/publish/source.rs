@@ -91,8 +91,7 @@ fn chroot(
 ) -> Result<Option<Chroot>> {
     let (own, series) = (arch::build()?, &workspace.settings.series);
     let (suite, _) = workspace.settings.suite(series)?;
-    let ubuntu = *packaging != Packaging::Bundled;
-    let source = source::read(repo, head.tree_id(), packaging.dir(), ubuntu, suite, Mode::Native, own)?;
+    let source = source::read(repo, head.tree_id(), packaging, false, suite, Mode::Native, own)?;
     let archive = Archive::of(fx, &workspace.settings, series, &[own], None)?;
     Recipe { depends: source.depends, ..Recipe::bare(&archive, vec![own]) }.make(fx)
 }

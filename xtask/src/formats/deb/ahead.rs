@@ -5,6 +5,7 @@
 //! Reached through `deb`. It must never hold more than a few pieces, or outlive its reader.
 
 use std::io::{self, Read};
+use std::panic::resume_unwind;
 use std::sync::mpsc::{sync_channel, Receiver, SendError, SyncSender};
 use std::thread;
 
@@ -20,8 +21,11 @@ pub(super) fn ahead<T>(source: impl Read + Send, reads: impl FnOnce(&mut dyn Rea
     let (sender, pieces) = sync_channel(WAITING);
     thread::scope(|scope| {
         // Where no one listens any more, enough was read.
-        scope.spawn(move || drop(feed(source, &sender)));
-        reads(&mut Pieces { pieces, current: Vec::new(), read: 0 })
+        let feeder = scope.spawn(move || drop(feed(source, &sender)));
+        let result = reads(&mut Pieces { pieces, current: Vec::new(), read: 0 });
+        // The scope itself waits for the closure alone, and leaves the thread to end after it.
+        feeder.join().unwrap_or_else(|panic| resume_unwind(panic));
+        result
     })
 }
 
@@ -66,6 +70,7 @@ impl Read for Pieces {
 mod tests {
     use super::{ahead, PIECE, WAITING};
     use std::io::{self, Read};
+    use std::panic::resume_unwind;
 
     /// Bytes up to a place, and an error there.
     struct Breaks(u64);

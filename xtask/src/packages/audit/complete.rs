@@ -43,7 +43,8 @@ pub(super) fn check(set: &Set, expected: &Expected) -> Vec<Finding> {
             ),
             ("buildinfo", "nobody could say later how it was built", set.has(&format!("linux-buildinfo-{uname}"))),
         ];
-        for (part, why, there) in parts {
+        let tools = ("tools", "perf and its kind were asked for", set.has(&format!("linux-tools-{uname}")));
+        for (part, why, there) in parts.into_iter().chain(expected.tools.then_some(tools)) {
             if !there {
                 found.push(missing(&format!("linux-{part}-{uname}"), why));
             }

@@ -41,6 +41,8 @@ pub struct Expected {
     pub fragments: BTreeMap<String, Config>,
     /// What the annotations say of each flavour.
     pub annotations: BTreeMap<String, Annotated>,
+    /// Whether the tools were built too.
+    pub tools: bool,
     /// What the suite has to offer, where it was asked.
     pub offered: Option<Offered>,
 }

@@ -135,12 +135,17 @@ fn offered() -> Offered {
 
 /// `check package path` of each finding.
 pub(super) fn findings(top: &tempfile::TempDir) -> Vec<String> {
+    found(top, false)
+}
+
+fn found(top: &tempfile::TempDir, tools: bool) -> Vec<String> {
     let fragment = Config::parse("CONFIG_NO_HZ_FULL=y\n# CONFIG_NO_HZ_IDLE is not set\n").unwrap();
     let expected = Expected {
         release: Release::parse(REL),
         architecture: Some("arm64".to_owned()),
         fragments: BTreeMap::from([("t".to_owned(), fragment)]),
         annotations: BTreeMap::from([("t".to_owned(), annotated())]),
+        tools,
         offered: Some(offered()),
     };
     let set = read(top, Purpose::Audit);
@@ -153,6 +158,11 @@ pub(super) fn findings(top: &tempfile::TempDir) -> Vec<String> {
 #[test]
 fn a_good_set() {
     assert_eq!(findings(&made(|_| {})), [""; 0]);
+}
+
+#[test]
+fn tools_that_were_asked_for() {
+    assert_eq!(found(&made(|_| {}), true), ["complete  -"]);
 }
 
 #[test]
