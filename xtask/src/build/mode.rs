@@ -81,6 +81,8 @@ impl Mode {
                 // qemu-user: so the ones in linux-headers are right, and libssl-dev and libelf-dev may be
                 // the host architecture's, as unmarked Build-Depends have it.
                 format!("HOSTCC={}-gcc", host.triplet),
+                format!("HOSTLD={}-ld", host.triplet),
+                format!("HOSTAR={}-ar", host.triplet),
                 // Ubuntu's rules point dpkg-shlibdeps at the cross libc package when they cross-build,
                 // and the dependencies then name that one's version.
                 "shlibdeps_opts=".to_owned(),
