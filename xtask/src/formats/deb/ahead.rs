@@ -70,7 +70,6 @@ impl Read for Pieces {
 mod tests {
     use super::{ahead, PIECE, WAITING};
     use std::io::{self, Read};
-    use std::panic::resume_unwind;
 
     /// Bytes up to a place, and an error there.
     struct Breaks(u64);
