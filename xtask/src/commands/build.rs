@@ -77,7 +77,7 @@ pub struct Args {
     /// Spread the compilation over machines where `farm serve` runs
     #[arg(long, value_name = "HOST/SLOTS,…", value_delimiter = ',')]
     pub farm: Vec<Worker>,
-    /// Remember what was compiled, between builds and versions
+    /// Remember what was compiled, between builds and releases
     #[arg(long)]
     pub ccache: bool,
     /// Build linux-tools too: perf, and what else the tree has of the kind
