@@ -60,6 +60,13 @@ for library in "$prefix"/usr/lib/*-linux-gnu*/*.so*; do
 	[ -e "$to" ] || ln -s "$library" "$to"
 done
 
+# And perl's modules; those of libperl are where they belong. What others have compiled for perl is of the chroot's
+# architecture, and perl does without, as it does where they are not installed.
+for modules in "$prefix"/usr/lib/*-linux-gnu*/perl-base; do
+	to=${modules#"$prefix"}
+	[ -e "$to" ] || ln -s "$modules" "$to"
+done
+
 # A cross compiler has its headers and start files in packages of their own; the native one's are the same.
 for file in "/usr/lib/gcc/$triplet/$version"/*; do
 	to=$prefix/usr/lib/gcc-cross/$triplet/$version/${file##*/}

@@ -63,6 +63,8 @@ pub(super) const HOT: &[&str] = &[
     "make",
     "mawk",
     "openssl",
+    "perl",
+    "perl-base",
     "rsync",
     "sed",
     "tar",

@@ -224,7 +224,8 @@ export host_alias := $(DEB_HOST_GNU_TYPE)
 endif
 # What the stand-in has already (changelog, control) stays as it is there.
 ifeq ($(wildcard debian/rules),)
-ifneq ($(shell cp --archive --no-clobber @TREE@/. . && echo copied),copied)
+# As `cp --archive`, without asking of each file for what git does not keep: a third quicker.
+ifneq ($(shell cp -dR --preserve=mode,timestamps --no-clobber @TREE@/. . && echo copied),copied)
 $(error the tree could not be copied into the chroot)
 endif
 endif
