@@ -269,6 +269,11 @@ pub fn bytes(n: u64) -> String {
     }
 }
 
+/// So many of a thing: `1 commit`, `3 commits`.
+pub fn count(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
 /// What a report is folded to: a terminal as it opens.
 const WIDTH: usize = 80;
 
@@ -321,6 +326,7 @@ mod tests {
         );
         assert_eq!(bytes(812_000), "812 kB");
         assert_eq!(bytes(4_200_000_000), "4.2 GB");
+        assert_eq!([0, 1, 2].map(|n| count(n, "commit")), ["0 commits", "1 commit", "2 commits"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::effects::{Did, Effects, Run};
 use crate::error::Kind;
 use crate::machine::tools::Tools;
 use crate::machine::{self, Use, Wanted};
-use crate::ui::seconds;
+use crate::ui::{count, seconds};
 use crate::workspace::Workspace;
 
 /// Run all checks of this repository
@@ -87,8 +87,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     if checks.contains(&Check::Scenarios) && !args.full {
         fx.ui.note("Left out: the long scenarios (tests marked `ignored` above); `cargo xtask ci --full` runs them.");
     }
-    let word = if checks.len() == 1 { "check" } else { "checks" };
-    fx.ui.note(&format!("{} {word} passed in {}.", checks.len(), seconds(start.elapsed())));
+    fx.ui.note(&format!("{} passed in {}.", count(checks.len(), "check"), seconds(start.elapsed())));
     Ok(())
 }
 

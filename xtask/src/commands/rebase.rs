@@ -12,6 +12,7 @@ use crate::fork::stopped::Stopped;
 use crate::fork::switch::recover;
 use crate::fork::{backup, branch, snapshot};
 use crate::formats::tag::Tag;
+use crate::ui::count;
 use crate::workspace::Workspace;
 
 /// Move the fork to another release of the vendor's
@@ -139,8 +140,7 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
         fetched.lend(session)?;
         let id = fetched.record(session)?;
         let root = Root::read(&repo.find_commit(id)?)?;
-        let count = history.lab.len();
-        let step = fx.ui.step(&format!("replay {count} commit{}", if count == 1 { "" } else { "s" }));
+        let step = fx.ui.step(&format!("replay {}", count(history.lab.len(), "commit")));
         let carry = Carry { settings, tag: Some((history.root.tag.name().to_owned(), tag.name().to_owned())) };
         let replayed = replay(session, id, &history.lab, &carry)?;
         if replayed.stop.is_none() {

@@ -14,7 +14,7 @@ use crate::fork::history::History;
 use crate::fork::stopped::Stopped;
 use crate::formats::changelog;
 use crate::packages::built;
-use crate::ui::{ago, bytes};
+use crate::ui::{ago, bytes, count};
 use crate::workspace::Workspace;
 
 /// # Errors
@@ -40,7 +40,7 @@ pub fn run(fx: &Effects) -> Result<()> {
     };
     say("branch", &branch(&repo));
     say("vendor", &format!("{} (R {:.12})", history.root.tag.name(), history.root.id));
-    say("lab", &commits(history.lab.len()));
+    say("lab", &count(history.lab.len(), "commit"));
     let built = sets(&workspace);
     let generated = generated(&repo, &history)?;
     say("generated", generated.as_deref().unwrap_or("not yet"));
@@ -85,10 +85,6 @@ fn head(repo: &Repository) -> Option<git2::Oid> {
 fn branch(repo: &Repository) -> String {
     let name = repo.head().ok().and_then(|h| h.shorthand().ok().map(str::to_owned));
     name.unwrap_or_else(|| "no commit yet".to_owned())
-}
-
-fn commits(n: usize) -> String {
-    format!("{n} commit{}", if n == 1 { "" } else { "s" })
 }
 
 /// The version that was generated.

@@ -277,7 +277,7 @@ pub fn expected(
     from_compiler: &BTreeMap<String, String>,
 ) -> Result<Expected> {
     let fragment = Config::parse(&packaging::required(repo, tree, &fragment_path(&plan.flavour))?)?;
-    let annotated = audit::annotated(repo, tree, &plan.flavour, plan.host.debian, from_compiler)?;
+    let annotated = audit::expected::annotated(repo, tree, &plan.flavour, plan.host.debian, from_compiler)?;
     Ok(Expected {
         release: Some(Release { abi: plan.abi.uname(), flavour: plan.flavour.clone() }),
         architecture: Some(plan.host.debian.to_owned()),

@@ -13,6 +13,7 @@ use crate::packages::built;
 use crate::packages::pool::{Place, Pool};
 use crate::packages::set::Set;
 use crate::packages::signing::Key;
+use crate::ui::count;
 use crate::workspace::Workspace;
 
 /// The public key and the client's source, in the repository's top.
@@ -128,7 +129,7 @@ fn publish(
     let source =
         format!("Types: deb\nURIs: {url}\nSuites: {}\nComponents: main\nSigned-By: {keyring}\n", suites.join(" "));
     fx.write(fresh.join(SOURCE), &source)?;
-    step.done(&format!("{} of {}", plural(sets.len()), suites.join(", ")));
+    step.done(&format!("{} of {}", count(sets.len(), "set"), suites.join(", ")));
     gone.iter().for_each(|g| fx.ui.note(&format!("     no longer there: {g}")));
     if fx.replace_dir(fresh.path(), to)? == Did::Planned {
         return Ok(());
@@ -171,12 +172,4 @@ fn foreign(to: &Utf8Path) -> Result<()> {
 
 fn name_of(maintainer: &str) -> String {
     maintainer.split(" <").next().unwrap_or(maintainer).to_owned()
-}
-
-fn plural(n: usize) -> String {
-    if n == 1 {
-        "1 set".to_owned()
-    } else {
-        format!("{n} sets")
-    }
 }

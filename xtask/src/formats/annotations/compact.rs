@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::header::Header;
+use super::header::{arch_of, Header};
 use super::literal::Pairs;
 use super::parse::Annotations;
 use super::table::Entry;
@@ -73,14 +73,11 @@ fn compact(entry: &Entry, header: &Header, has_includes: bool) -> Option<Entry> 
     let mut entry = entry.clone();
     spell_out(&mut entry, header);
     for flavour in &header.flavours {
-        let Some((arch, _)) = flavour.split_once('-') else {
-            continue;
-        };
         let Some(value) = entry.value(flavour) else {
             continue;
         };
         let dependency = header.dependency(flavour).and_then(|target| entry.value(target));
-        let by_arch = entry.value(arch) == Some(value) && dependency.is_none_or(|other| other == value);
+        let by_arch = entry.value(arch_of(flavour)) == Some(value) && dependency.is_none_or(|other| other == value);
         if by_arch || dependency == Some(value) {
             entry.remove(flavour);
         }
@@ -105,8 +102,7 @@ fn same_values(a: &Entry, b: &Entry, header: &Header) -> bool {
 }
 
 fn resolve<'a>(entry: &'a Entry, header: &Header, flavour: &str) -> &'a str {
-    let arch = flavour.split_once('-').map_or(flavour, |(arch, _)| arch);
-    entry.resolve(flavour, header.dependency(flavour), arch).unwrap_or("-")
+    entry.resolve(flavour, header.dependency(flavour), arch_of(flavour)).unwrap_or("-")
 }
 
 /// What is read from the file that `entry` is saved in, behind what included files say.
@@ -147,22 +143,22 @@ fn is_absent(entry: &Entry) -> bool {
 /// One key for the architecture where all of its flavours have the same value, and would get it from there; `false`
 /// where it is not so.
 fn collapse(entry: &mut Entry, arch: &str, header: &Header) -> bool {
-    let flavours: Vec<&String> = header
-        .flavours
-        .iter()
-        .filter(|name| name.strip_prefix(arch).is_some_and(|rest| rest.starts_with('-')))
-        .collect();
+    let flavours: Vec<&String> = header.of_arch(arch).collect();
     let Some(value) = flavours.first().and_then(|name| entry.value(name)).map(str::to_owned) else {
         return false;
     };
-    // What a flavour depends on comes before its architecture.
-    let hidden = |name: &str| header.dependency(name).and_then(|other| entry.value(other)).is_some_and(|v| v != value);
-    let alike = flavours.iter().all(|name| entry.value(name) == Some(&value) && !hidden(name));
+    let alike = flavours.iter().all(|name| entry.value(name) == Some(&value) && !is_hidden(entry, header, name, &value));
     if alike {
         flavours.iter().for_each(|name| entry.remove(name));
         entry.put(arch, &value);
     }
     alike
+}
+
+/// Would the flavour get another value than this one without a key of its own? What it depends on comes before its
+/// architecture.
+fn is_hidden(entry: &Entry, header: &Header, flavour: &str, value: &str) -> bool {
+    header.dependency(flavour).and_then(|other| entry.value(other)).is_some_and(|other| other != value)
 }
 
 /// Gives every flavour of an architecture its own key, where one has the architecture's value and
@@ -173,15 +169,11 @@ fn spell_out(entry: &mut Entry, header: &Header) {
         let Some(value) = entry.value(arch).map(str::to_owned) else {
             continue;
         };
-        let own = |name: &&String| name.strip_prefix(arch.as_str()).is_some_and(|rest| rest.starts_with('-'));
-        let hidden = |name: &String| {
-            let other = header.dependency(name).and_then(|target| entry.value(target));
-            entry.value(name) == Some(&value) && other.is_some_and(|other| other != value)
-        };
-        if !header.flavours.iter().filter(own).any(hidden) {
+        let lost = |name: &String| entry.value(name) == Some(&value) && is_hidden(entry, header, name, &value);
+        if !header.of_arch(arch).any(lost) {
             continue;
         }
-        for flavour in header.flavours.iter().filter(own) {
+        for flavour in header.of_arch(arch) {
             let resolved = entry.resolve(flavour, header.dependency(flavour), arch).map(str::to_owned);
             if let Some(resolved) = resolved {
                 entry.put(flavour, &resolved);

@@ -96,7 +96,7 @@ impl Annotations {
             }
         }
         differ.iter().for_each(|(place, wanted)| self.table.at_mut(*place).put(flavour, wanted));
-        self.header.add(arch, flavour, Some(dependency));
+        self.header.add(flavour, Some(dependency));
         self.known.push(flavour.to_owned());
         Ok(())
     }

@@ -33,6 +33,11 @@ fn is_flavour(text: &str) -> bool {
     text.split_once('-').is_some_and(|(arch, name)| is_word(arch) && name.split('-').all(is_word))
 }
 
+/// The architecture of an `ARCH-FLAVOUR`; that of an architecture is itself.
+pub fn arch_of(key: &str) -> &str {
+    key.split_once('-').map_or(key, |(arch, _)| arch)
+}
+
 impl Header {
     /// Reads the header lines at the top of a file.
     ///
@@ -95,11 +100,15 @@ impl Header {
         self.dependencies.iter().find(|(source, _)| **source == *flavour).map(|(_, target)| target.as_str())
     }
 
+    /// The flavours of an architecture.
+    pub fn of_arch<'a>(&'a self, arch: &'a str) -> impl Iterator<Item = &'a String> {
+        self.flavours.iter().filter(move |name| arch_of(name) == arch)
+    }
+
     /// Adds a flavour behind the others of its architecture.
-    pub fn add(&mut self, arch: &str, flavour: &str, dependency: Option<&str>) {
+    pub fn add(&mut self, flavour: &str, dependency: Option<&str>) {
         if !self.flavours.iter().any(|name| name == flavour) {
-            let own = |name: &String| name.strip_prefix(arch).is_some_and(|rest| rest.starts_with('-'));
-            let at = self.flavours.iter().rposition(own).map_or(self.flavours.len(), |at| at + 1);
+            let at = self.flavours.iter().rposition(|name| arch_of(name) == arch_of(flavour)).map_or(self.flavours.len(), |at| at + 1);
             self.flavours.insert(at, flavour.to_owned());
         }
         if let Some(target) = dependency {
@@ -186,7 +195,7 @@ mod tests {
     fn flavours_come_and_go() {
         let mut header = Header::parse(TEXT).unwrap();
         let before = header.clone();
-        header.add("arm64", "arm64-tickless", Some("arm64-generic"));
+        header.add("arm64-tickless", Some("arm64-generic"));
         assert_eq!(
             header.lines[3..],
             [
@@ -195,9 +204,9 @@ mod tests {
             ]
         );
         let once = header.clone();
-        header.add("arm64", "arm64-tickless", Some("arm64-generic"));
+        header.add("arm64-tickless", Some("arm64-generic"));
         assert_eq!(header, once);
-        header.add("arm64", "arm64-slim", Some("arm64-generic"));
+        header.add("arm64-slim", Some("arm64-generic"));
         assert_eq!(
             header.lines[4],
             "# FLAVOUR_DEP: {'arm64-slim': 'arm64-generic', 'arm64-tickless': 'arm64-generic'}"

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::header::arch_of;
 use super::parse::Annotations;
 use super::table::Entry;
 
@@ -25,7 +26,7 @@ impl Annotations {
             }
             let mut wanted = Vec::new();
             for key in merged.keys_with_values() {
-                let arch = key.split_once('-').map_or(key.as_str(), |(arch, _)| arch);
+                let arch = arch_of(key);
                 let dependency = merged.header.dependency(key);
                 let value = |entry: &'_ Entry| entry.resolve(key, dependency, arch).map(str::to_owned);
                 // Of two changes, one to the flavour itself and one to what it falls back on, the first stands.
@@ -56,9 +57,8 @@ impl Annotations {
 
     /// The flavours, and architectures that have none.
     fn keys_with_values(&self) -> impl Iterator<Item = &String> {
-        let flavours = &self.header.flavours;
-        let bare = |arch: &&String| !flavours.iter().any(|f| f.split_once('-').is_some_and(|(a, _)| a == *arch));
-        flavours.iter().chain(self.header.arches.iter().filter(bare))
+        let bare = |arch: &&String| self.header.of_arch(arch).next().is_none();
+        self.header.flavours.iter().chain(self.header.arches.iter().filter(bare))
     }
 
     /// Takes in the flavours that came and went.
@@ -73,8 +73,7 @@ impl Annotations {
             }
         }
         for flavour in after.flavours.iter().filter(|f| !before.flavours.contains(f)) {
-            let arch = flavour.split_once('-')?.0;
-            self.header.add(arch, flavour, after.dependency(flavour));
+            self.header.add(flavour, after.dependency(flavour));
             self.known.push(flavour.clone());
         }
         for flavour in before.flavours.iter().filter(|f| !after.flavours.contains(f)) {

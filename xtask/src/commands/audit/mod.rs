@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask audit [DIR|DEB…]`: is this package set what it should be?
 
-use std::collections::BTreeMap;
+pub mod expected;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::arch;
@@ -13,21 +13,16 @@ use crate::build::archive::Archive;
 use crate::build::chroot::Recipe;
 use crate::build::metadata::{self, Metadata};
 use crate::build::sbuild;
-use crate::effects::{repository, Effects};
+use crate::effects::Effects;
 use crate::error::{self, Kind};
-use crate::flavour::packaging::{self, Packaging};
-use crate::flavour::ubuntu;
-use crate::formats::config::Config;
-use crate::formats::version::Version;
 use crate::machine::{self, Use};
-use crate::packages::audit::{audit, releases, Annotated, Expected};
+use crate::packages::audit::{audit, releases, Expected};
 use crate::packages::built;
 use crate::packages::finding::{Finding, Severity};
 use crate::packages::lintian;
-use crate::packages::release::Release;
 use crate::packages::set::{Purpose, Set};
 use crate::packages::solve::Solver;
-use crate::workspace::{fragment_path, Workspace};
+use crate::workspace::Workspace;
 
 /// Say what is wrong with a package set
 ///
@@ -64,7 +59,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let set = read(fx, &paths)?;
     let record = paths.first().filter(|p| paths.len() == 1 && p.is_dir()).and_then(|dir| metadata::read(dir));
     let suite = args.suite.clone().or(record.as_ref().map(|r| r.suite.clone()));
-    let mut expected = expected(&workspace, record, &set)?;
+    let mut expected = expected::expected(&workspace, record, &set)?;
     let mut found = match &suite {
         Some(suite) => in_suite(fx, &workspace, suite, &set, &mut expected)?,
         None => audit(&set, &expected),
@@ -177,7 +172,7 @@ pub fn build_module(
 /// Something is wrong with it (1).
 pub fn passes(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, record: Metadata) -> Result<Set> {
     let set = read(fx, &[dir.to_owned()])?;
-    let expected = expected(workspace, Some(record), &set)?;
+    let expected = expected::expected(workspace, Some(record), &set)?;
     let found = audit(&set, &expected);
     show(fx, &found);
     verdict(fx, &set, &expected, &found)?;
@@ -189,59 +184,6 @@ fn read(fx: &Effects, paths: &[Utf8PathBuf]) -> Result<Set> {
     let set = Set::read(paths, Purpose::Audit, &|name| fx.ui.progress(name))?;
     step.done(&format!("{} of them", set.packages.len() + set.broken.len()));
     Ok(set)
-}
-
-/// What the repository and the record beside the packages say they should be.
-fn expected(workspace: &Workspace, record: Option<Metadata>, set: &Set) -> Result<Expected> {
-    let mut expected = Expected::default();
-    let commit = record.as_ref().map(|r| r.commit.clone());
-    if let Some(record) = record {
-        let repo = repository(&workspace.root)?;
-        let built = git2::Oid::from_str(&record.commit).ok().and_then(|id| repo.find_commit(id).ok());
-        if let Some(built) = built {
-            let of = (&record.architecture, &record.from_compiler);
-            expected.annotations.extend(annotated(&repo, built.tree_id(), &record.flavour, of.0, of.1)?);
-        }
-        expected.architecture = Some(record.architecture);
-        let abi = Version::parse(&record.version)?.abi()?.uname();
-        expected.release = Some(Release { abi, flavour: record.flavour });
-    }
-    for release in releases(set) {
-        if workspace.settings.flavours.contains_key(&release.flavour) {
-            let (text, place) = fragment(workspace, &release.flavour, commit.as_deref())?;
-            expected.fragments.insert(release.flavour, Config::parse(&text).context(place)?);
-        }
-    }
-    Ok(expected)
-}
-
-/// What the annotations of a tree say of a flavour, where it has any.
-///
-/// # Errors
-/// They cannot be read.
-pub fn annotated(
-    repo: &git2::Repository,
-    tree: git2::Oid,
-    flavour: &str,
-    architecture: &str,
-    from_compiler: &BTreeMap<String, String>,
-) -> Result<Option<(String, Annotated)>> {
-    let Packaging::Ubuntu { dir } = Packaging::of(repo, tree)? else { return Ok(None) };
-    let annotations = ubuntu::read(repo, tree, &format!("{dir}/config/annotations"))?;
-    let (architecture, from_compiler) = (architecture.to_owned(), from_compiler.keys().cloned().collect());
-    Ok(Some((flavour.to_owned(), Annotated { annotations, architecture, from_compiler })))
-}
-
-/// The fragment as it was in the commit that was built, where that is here; else as it lies.
-fn fragment(workspace: &Workspace, flavour: &str, commit: Option<&str>) -> Result<(String, String)> {
-    let path = fragment_path(flavour);
-    let repo = repository(&workspace.root)?;
-    let built = commit.and_then(|c| repo.find_commit(git2::Oid::from_str(c).ok()?).ok());
-    if let Some(built) = built {
-        return Ok((packaging::required(&repo, built.tree_id(), &path)?, path));
-    }
-    let path = workspace.root.join(path);
-    Ok((std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?, path.into_string()))
 }
 
 fn show(fx: &Effects, found: &[Finding]) {
