@@ -147,7 +147,8 @@ fn collapse(entry: &mut Entry, arch: &str, header: &Header) -> bool {
     let Some(value) = flavours.first().and_then(|name| entry.value(name)).map(str::to_owned) else {
         return false;
     };
-    let alike = flavours.iter().all(|name| entry.value(name) == Some(&value) && !is_hidden(entry, header, name, &value));
+    let alike =
+        flavours.iter().all(|name| entry.value(name) == Some(&value) && !is_hidden(entry, header, name, &value));
     if alike {
         flavours.iter().for_each(|name| entry.remove(name));
         entry.put(arch, &value);

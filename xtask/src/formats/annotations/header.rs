@@ -108,7 +108,11 @@ impl Header {
     /// Adds a flavour behind the others of its architecture.
     pub fn add(&mut self, flavour: &str, dependency: Option<&str>) {
         if !self.flavours.iter().any(|name| name == flavour) {
-            let at = self.flavours.iter().rposition(|name| arch_of(name) == arch_of(flavour)).map_or(self.flavours.len(), |at| at + 1);
+            let at = self
+                .flavours
+                .iter()
+                .rposition(|name| arch_of(name) == arch_of(flavour))
+                .map_or(self.flavours.len(), |at| at + 1);
             self.flavours.insert(at, flavour.to_owned());
         }
         if let Some(target) = dependency {
