@@ -59,12 +59,16 @@ mod tests {
 
     #[test]
     fn recorded_versions() {
-        // Debian 11, 12 and 13 as the programs print it; Ubuntu's from the versions of their packages.
+        // Debian 11, 12 and 13 and Ubuntu 24.04's backport as the programs print it; the rest of Ubuntu's (22.04,
+        // 24.04, its updates, 26.04) with the versions of their packages and without a date.
         let table = [
             ("sbuild (Debian sbuild) 0.81.2+deb11u1 (31 August 2022)\n\nWritten by Roman Hodek", false, false, false),
-            ("sbuild (Debian sbuild) 0.81.2ubuntu6", false, false, false),
+            ("sbuild (Debian sbuild) 0.81.2ubuntu6.1", false, false, false),
             ("sbuild (Debian sbuild) 0.85.0 (04 January 2023)\n\nWritten by Roman Hodek", true, true, false),
-            ("sbuild (Debian sbuild) 0.85.6ubuntu1", true, true, false),
+            ("sbuild (Debian sbuild) 0.85.7", true, true, false),
+            ("sbuild (Debian sbuild) 0.85.10ubuntu0.2", true, true, false),
+            ("sbuild (Debian sbuild) 0.88.3ubuntu2~bpo24.04.1 (08 July 2025)\n", true, true, true),
+            ("sbuild (Debian sbuild) 0.91.2ubuntu3", true, true, true),
             (
                 "The Debian buildds switched to\nsbuild (Debian sbuild) 0.89.3+deb13u4 (28 December 2025)\n",
                 true,
@@ -85,7 +89,7 @@ mod tests {
     #[test]
     fn the_old_and_the_strange_are_refused() {
         for (said, why) in [
-            ("sbuild (Debian sbuild) 0.78.1 (09 February 2019)", "older than 0.81.2"),
+            ("sbuild (Debian sbuild) 0.79.0 (05 February 2020)", "older than 0.81.2"),
             ("sbuild 1.0.0", "no version"),
             ("", "no version"),
         ] {
