@@ -32,24 +32,9 @@ pub fn resolve(kconfig: &Kconfig, flavour: &str, base: &str, fragment: &Config) 
 
 /// The three known names that are nearest to `name`.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut scored: Vec<(usize, &str)> = known.map(|k| (distance(name, k), k)).collect();
+    let mut scored: Vec<(usize, &str)> = known.map(|k| (strsim::levenshtein(name, k), k)).collect();
     scored.sort_unstable();
     scored.into_iter().take(3).map(|(_, k)| k).collect()
-}
-
-/// Levenshtein distance in bytes; names are ASCII.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -60,6 +45,5 @@ mod tests {
     fn the_nearest_names_are_near() {
         let known = ["NO_HZ_FULL", "NO_HZ_IDLE", "HZ", "SMP"];
         assert_eq!(nearest("NOHZ_FULL", known.into_iter())[0], "NO_HZ_FULL");
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }
