@@ -47,6 +47,7 @@ pub fn content(path: &str, bytes: &[u8]) -> Vec<u8> {
         Named::Compiler => Vec::new(),
         Named::Lines => without_lines(bytes),
         Named::SystemMap => without_addresses(bytes),
+        Named::Assembler => without_remarks(bytes),
         Named::Image => banners(bytes),
         Named::Other => bytes.to_vec(),
     }
@@ -65,6 +66,7 @@ enum Named {
     Image,
     SystemMap,
     Lines,
+    Assembler,
     Compiler,
     Other,
 }
@@ -76,6 +78,8 @@ fn named(path: &str) -> Named {
         n if n.starts_with("System.map-") => Named::SystemMap,
         ".config" | "config" | "auto.conf" | "autoconf.h" | "compile.h" | "utsversion.h" => Named::Lines,
         n if n.starts_with("config-") => Named::Lines,
+        // What a person writes ends in a capital S.
+        n if n.ends_with(".s") => Named::Assembler,
         "compiler" if path.contains("usr/lib/linux/") => Named::Compiler,
         // What kbuild notes of how a file was made: the compiler's name and the places of its headers.
         n if n.starts_with('.') && n.ends_with(".cmd") || n == "auto.conf.cmd" => Named::Compiler,
@@ -87,6 +91,14 @@ fn without_lines(bytes: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(bytes);
     let kept = text.split_inclusive('\n').filter(|l| !LINES.iter().any(|word| l.contains(word)));
     kept.collect::<String>().into_bytes()
+}
+
+/// Into what the compiler writes for kbuild to read (asm-offsets.s) it copies the lines of the source, where it has
+/// them: a worker of distcc has not. A remark begins with `//` on arm64, `@` on arm, `#` elsewhere.
+fn without_remarks(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let is_remark = |line: &str| ["//", "@", "#"].iter().any(|sign| line.trim_start().starts_with(sign));
+    text.split_inclusive('\n').filter(|line| !is_remark(line)).collect::<String>().into_bytes()
 }
 
 /// A banner of another length moves what stands behind it.
@@ -200,6 +212,14 @@ mod tests {
             ("usr/src/l/scripts/.sortextable.cmd", "cmd := gcc", "cmd := aarch64-linux-gnu-gcc", true),
             ("usr/src/l/include/config/auto.conf.cmd", "a", "b", true),
             ("usr/src/l/scripts/x.cmd", "a", "b", false),
+            (
+                "usr/src/l/kernel/bounds.s",
+                "//# bounds.c:18:  DEFINE(A, 1);\n\t.ascii \"->A 1\"\n",
+                "\t.ascii \"->A 1\"\n",
+                true,
+            ),
+            ("usr/src/l/kernel/bounds.s", "\t.ascii \"->A 1\"\n", "\t.ascii \"->A 2\"\n", false),
+            ("usr/src/l/kernel/head.S", "@ one\n", "@ two\n", false),
         ];
         for (path, a, b, same) in table {
             assert_eq!(content(path, a.as_bytes()) == content(path, b.as_bytes()), *same, "{path} {a} {b}");
