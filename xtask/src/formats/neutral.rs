@@ -45,9 +45,9 @@ pub fn content(path: &str, bytes: &[u8]) -> Vec<u8> {
     }
     match named(path) {
         Named::Compiler => Vec::new(),
-        Named::Lines => without_lines(bytes),
+        Named::Lines => without_lines(bytes, |line| LINES.iter().any(|word| line.contains(word))),
         Named::SystemMap => without_addresses(bytes),
-        Named::Assembler => without_remarks(bytes),
+        Named::Assembler => without_lines(bytes, is_remark),
         Named::Image => banners(bytes),
         Named::Other => bytes.to_vec(),
     }
@@ -87,18 +87,15 @@ fn named(path: &str) -> Named {
     }
 }
 
-fn without_lines(bytes: &[u8]) -> Vec<u8> {
+fn without_lines(bytes: &[u8], goes: impl Fn(&str) -> bool) -> Vec<u8> {
     let text = String::from_utf8_lossy(bytes);
-    let kept = text.split_inclusive('\n').filter(|l| !LINES.iter().any(|word| l.contains(word)));
-    kept.collect::<String>().into_bytes()
+    text.split_inclusive('\n').filter(|line| !goes(line)).collect::<String>().into_bytes()
 }
 
 /// Into what the compiler writes for kbuild to read (asm-offsets.s) it copies the lines of the source, where it has
 /// them: a worker of distcc has not. A remark begins with `//` on arm64, `@` on arm, `#` elsewhere.
-fn without_remarks(bytes: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(bytes);
-    let is_remark = |line: &str| ["//", "@", "#"].iter().any(|sign| line.trim_start().starts_with(sign));
-    text.split_inclusive('\n').filter(|line| !is_remark(line)).collect::<String>().into_bytes()
+fn is_remark(line: &str) -> bool {
+    ["//", "@", "#"].iter().any(|sign| line.trim_start().starts_with(sign))
 }
 
 /// A banner of another length moves what stands behind it.
