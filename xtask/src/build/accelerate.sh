@@ -3,9 +3,9 @@
 #
 # Runs inside a chroot of the host architecture while it is made: puts programs of the build architecture in
 # the place of the ones that a build spends its time in. They run at full speed, and make what the others
-# would have made: only what the build itself makes is left to qemu-user.
+# would have made. A compiler for the build architecture comes with them, for what the build makes to run itself.
 #
-#   accelerate.sh in BUILD-ARCHITECTURE HOST-TRIPLET PACKAGE...
+#   accelerate.sh in BUILD-ARCHITECTURE BUILD-TRIPLET HOST-TRIPLET PACKAGE...
 #   accelerate.sh done BUILD-ARCHITECTURE
 #
 # The first call comes before the build dependencies are installed, so that this is quicker too; the second
@@ -28,8 +28,8 @@ if [ "$what" = done ]; then
 	exit 0
 fi
 
-triplet=$3
-shift 3
+own=$3 triplet=$4
+shift 4
 debs=/native-debs
 
 # The compiler that `gcc` is here, in the other architecture's make: /usr/bin/aarch64-linux-gnu-gcc-12.
@@ -37,6 +37,18 @@ gcc=$(readlink -f /usr/bin/gcc)
 version=${gcc##*-}
 package=$(echo "$triplet" | tr _ -)
 set -- "$@" "gcc-$version-$package" "cpp-$version-$package" "binutils-$package"
+
+# And one that makes programs of the build architecture itself, in the same version. What a suite calls the package
+# that has it depends on the suite.
+package=$(echo "$own" | tr _ -)
+for name in gcc cpp; do
+	if apt-cache show "$name-$version-$package:$build" >/dev/null 2>&1; then
+		set -- "$@" "$name-$version-$package"
+	else
+		set -- "$@" "$name-$version"
+	fi
+done
+set -- "$@" "binutils-$package"
 
 mkdir -p "$prefix" "$debs"
 cd "$debs"
@@ -51,7 +63,7 @@ depends=$(for deb in *.deb; do dpkg-deb --field "$deb" Pre-Depends Depends; done
 	sed -e 's/^[A-Za-z-]*: //' | tr , '\n' | sed -e 's/|.*//' -e 's/^ *//' -e 's/ *$//' |
 	grep -E '^(lib|zlib)' | grep -v -e '-cross' | sort -u |
 	sed -e "s/^\([^ :]*\)[^ ]*/\1:$build/" | paste -sd,)
-apt-get --yes --no-install-recommends satisfy "$depends"
+apt-get --yes --no-install-recommends satisfy "$depends, libc6-dev:$build"
 cd /
 rm -rf "$debs"
 # The libraries that come in the programs' own packages, where the loader looks for them.
@@ -68,10 +80,19 @@ for modules in "$prefix"/usr/lib/*-linux-gnu*/perl-base; do
 done
 
 # A cross compiler has its headers and start files in packages of their own; the native one's are the same.
-for file in "/usr/lib/gcc/$triplet/$version"/*; do
-	to=$prefix/usr/lib/gcc-cross/$triplet/$version/${file##*/}
-	[ -e "$to" ] || ln -sf "$file" "$to"
+for compiler in "gcc-cross/$triplet" "gcc/$own"; do
+	for file in "/usr/lib/gcc/${compiler#*/}/$version"/*; do
+		to=$prefix/usr/lib/$compiler/$version/${file##*/}
+		[ -e "$to" ] || ln -sf "$file" "$to"
+	done
 done
+
+# The build architecture's compiler takes the `as` and `ld` that it finds, which are the chroot's.
+mkdir "$prefix/own"
+for program in as ld; do ln -s "../usr/bin/$own-$program" "$prefix/own/$program"; done
+printf '#!/bin/sh\nexec %s -B%s "$@"\n' "$prefix/usr/bin/$own-gcc-$version" "$prefix/own" >"/usr/bin/$own-gcc"
+chmod 755 "/usr/bin/$own-gcc"
+for program in ld ar; do ln -s "$prefix/usr/bin/$own-$program" /usr/bin; done
 
 # While a program is being exchanged it is not there.
 PATH=$prefix/usr/bin:$prefix/bin:$PATH
@@ -80,6 +101,7 @@ for program in "$prefix"/bin/* "$prefix"/sbin/* "$prefix"/usr/bin/* "$prefix"/us
 	case ${at##*/} in
 	# What tells the architecture has to tell the chroot's; dpkg's other programs have a database with it.
 	uname | arch | dpkg | dpkg-divert | dpkg-query | dpkg-split | dpkg-statoverride | dpkg-trigger) continue ;;
+	"$own"-*) continue ;;
 	esac
 	[ -f "$program" ] && [ ! -L "$program" ] && [ ! -L "$at" ] || continue
 	# Scripts are the same in every architecture.
@@ -88,10 +110,12 @@ for program in "$prefix"/bin/* "$prefix"/sbin/* "$prefix"/usr/bin/* "$prefix"/us
 	ln -s "$program" "$at"
 done
 
-# It has to make programs that run here, in every step from preprocessor to linker.
-echo 'int main(void) { return 0; }' | "$gcc" -x c -o /tmp/trial -
-/tmp/trial
-rm /tmp/trial
+# They have to make programs that run here, in every step from preprocessor to linker.
+for compiler in "$gcc" "$own-gcc"; do
+	printf '#include <stdio.h>\nint main(void) { return puts("I: compiled") < 0; }\n' | "$compiler" -x c -o /tmp/trial -
+	/tmp/trial
+	rm /tmp/trial
+done
 # Another version would answer Kconfig's questions otherwise.
 for question in -dumpfullversion -dumpmachine; do
 	here=$("$gcc" $question) there=$("$gcc.emulated" $question)

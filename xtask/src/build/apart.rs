@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A cross build on a machine that cannot run the host architecture's programs: what runs during the build and
-//! what is shipped are apart then.
+//! Programs that the kernel's make makes for itself (fixdep, modpost, sign-file) run during the build, fixdep once for
+//! each object, and are shipped in linux-headers, too. Where the packages are of another architecture they are made
+//! twice, by the compiler wrapper of the bundled packaging, which Ubuntu's gets lent: the first ones run at this
+//! machine's own speed, the second ones are packed. Under qemu-user fixdep alone would take a ninth of the compilation.
 //!
-//! Build dependencies that run get `:native`, in the build's copy alone. Programs that are both run and shipped
-//! (fixdep, modpost and their kind in linux-headers) are made twice, by the compiler wrapper of the bundled
-//! packaging, which Ubuntu's gets lent; the second ones take their place in the package.
+//! What they are linked with is asked for in both architectures then. On a machine that cannot run the host
+//! architecture's programs at all, build dependencies that run are asked for in this machine's.
 
 use anyhow::Result;
 
@@ -21,74 +22,83 @@ pub const WRAPPER: &str = "debian/fork-hostcc";
 /// Its text.
 pub const WRAPPER_TEXT: &str = include_str!("../../packaging/debian/scripts/hostcc");
 
-/// The build dependencies with `:native` where it belongs, and which ones got it.
+/// The build dependencies with `:native` behind those that run, and which ones got it.
 ///
 /// # Errors
 /// They are no relations.
-pub fn depends(depends: &str) -> Result<(String, Vec<String>)> {
+pub fn run_natively(depends: &str) -> Result<(String, Vec<String>)> {
     let changes: Vec<_> = RUN.iter().map(|name| (*name, Substitute::Native)).collect();
     let made = control::substitute(depends, &changes)?;
-    let mut marked = made.changed;
-    let mut text = made.text;
-    let relations = Relations::parse(&text)?;
-    let has = |name: &str, native: bool| {
-        relations.iter().any(|a| a.name == name && (a.qualifier.as_deref() == Some("native")) == native)
+    Ok((made.text, made.changed))
+}
+
+/// The build dependencies with what is linked asked for twice: as it stands, and as `NAME:qualifier`.
+///
+/// # Errors
+/// They are no relations.
+pub fn link_twice(depends: &str, qualifier: &str) -> Result<String> {
+    let relations = Relations::parse(depends)?;
+    let has = |name: &str, qualified: bool| {
+        relations.iter().any(|a| a.name == name && (a.qualifier.as_deref() == Some(qualifier)) == qualified)
     };
-    for name in LINKED.iter().filter(|name| has(name, false) && !has(name, true)) {
-        text.push_str(&format!(", {name}:native"));
-        marked.push((*name).to_owned());
-    }
-    Ok((text, marked))
+    let missing = LINKED.iter().filter(|name| has(name, false) && !has(name, true));
+    Ok(missing.fold(depends.to_owned(), |text, name| format!("{text}, {name}:{qualifier}")))
 }
 
-/// Make variables for Ubuntu's rules; the build's folder is `folder`.
-pub fn variables(folder: &str) -> Vec<String> {
-    vec![format!("HOSTCC={folder}/{WRAPPER}"), "shlibdeps_opts=".to_owned()]
+/// Make variables: the programs that run are of `own`. `folder`: the build's, where the vendor's rules get the
+/// wrapper lent.
+pub fn variables(own: &Arch, folder: Option<&str>) -> Vec<String> {
+    let triplet = own.triplet;
+    let compiler = folder.map_or_else(|| format!("{triplet}-gcc"), |folder| format!("{folder}/{WRAPPER}"));
+    vec![format!("HOSTCC={compiler}"), format!("HOSTLD={triplet}-ld"), format!("HOSTAR={triplet}-ar")]
 }
 
-/// Lines for the makefile around Ubuntu's rules.
-pub fn makefile(flavour: &str, host: &Arch) -> String {
+/// Lines for the makefile around Ubuntu's rules: the second programs take the place of the first in linux-headers, and
+/// what is recorded there of how they were made is of the second.
+pub fn makefile(flavour: &str, own: &Arch, host: &Arch) -> String {
     format!(
-        "export HOSTCC_RUN := gcc\nexport HOSTCC_SHIP := {triplet}-gcc\n\
+        "export HOSTCC_RUN := {own}-gcc\nexport HOSTCC_SHIP := {host}-gcc\n\
          .PHONY: ship-{flavour}\n\
          ship-{flavour}: install-{flavour}\n\
          \tset -e; find debian/linux-headers-* -name '*.ship' | while read -r made; do \\\n\
          \t\tif [ -e \"$${{made%.ship}}\" ]; then mv \"$$made\" \"$${{made%.ship}}\"; else rm \"$$made\"; fi; done\n\
+         \tfind debian/linux-headers-* -type f -name '*.cmd' -exec sed -i \\\n\
+         -e 's|$(HOSTCC)|gcc|g' -e 's/{own}/{host}/g' {{}} +\n\
          binary-{flavour}: ship-{flavour}\n",
-        triplet = host.triplet
+        own = own.triplet,
+        host = host.triplet,
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arch::find;
 
     #[test]
-    fn native_stands_where_it_belongs() {
+    fn what_runs_is_this_machines_own() {
+        let (depends, marked) = run_natively("bc, pahole:any | dwarves, dwarves [amd64 arm64], libssl-dev").unwrap();
+        assert_eq!(depends, "bc, pahole:any | dwarves:native, dwarves:native [amd64 arm64], libssl-dev");
+        assert_eq!(marked, ["dwarves"]);
+    }
+
+    #[test]
+    fn what_is_linked_is_there_twice() {
         let table = [
-            (
-                "bc, dwarves [amd64 arm64], libssl-dev",
-                "bc, dwarves:native [amd64 arm64], libssl-dev, libssl-dev:native",
-                "dwarves libssl-dev",
-            ),
-            (
-                "libelf-dev, libelf-dev:native, pahole:any | dwarves",
-                "libelf-dev, libelf-dev:native, pahole:any | dwarves:native",
-                "dwarves",
-            ),
-            ("bc, gcc", "bc, gcc", ""),
+            ("bc, libssl-dev", "native", "bc, libssl-dev, libssl-dev:native"),
+            ("libelf-dev, libelf-dev:native", "native", "libelf-dev, libelf-dev:native"),
+            ("libelf-dev, libelf-dev:native", "amd64", "libelf-dev, libelf-dev:native, libelf-dev:amd64"),
+            ("bc, gcc", "amd64", "bc, gcc"),
         ];
-        for (asked, want, marked) in table {
-            assert_eq!(
-                depends(asked).unwrap(),
-                (want.to_owned(), marked.split_whitespace().map(str::to_owned).collect())
-            );
+        for (asked, qualifier, want) in table {
+            assert_eq!(link_twice(asked, qualifier).unwrap(), want);
         }
     }
 
     #[test]
     fn the_second_programs_are_shipped_by_a_rule_of_make() {
-        let lines = makefile("slim", crate::arch::find("arm64").unwrap());
+        let lines = makefile("slim", find("amd64").unwrap(), find("arm64").unwrap());
+        assert!(lines.starts_with("export HOSTCC_RUN := x86_64-linux-gnu-gcc\n"), "{lines}");
         assert!(lines.contains("HOSTCC_SHIP := aarch64-linux-gnu-gcc\n"), "{lines}");
         assert!(lines.contains("\nbinary-slim: ship-slim\n"), "{lines}");
     }

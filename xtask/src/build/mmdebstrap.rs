@@ -39,9 +39,9 @@ impl Recipe<'_> {
             let script = scratch.join("accelerate.sh");
             std::fs::write(&script, ACCELERATE)?;
             hooks.push(format!("--customize-hook=upload {script} /accelerate.sh"));
-            let (build, triplet) = (build.debian, self.host.triplet);
+            let (build, own, triplet) = (build.debian, build.triplet, self.host.triplet);
             let hot = HOT.iter().copied().chain(self.extra.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
-            hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh in {build} {triplet} {hot}"));
+            hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh in {build} {own} {triplet} {hot}"));
         }
         let wanted = self.wanted();
         if !wanted.is_empty() {

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -74,13 +75,15 @@ pub struct Source {
 }
 
 impl Source {
-    /// The same for a machine that does not run programs of the host architecture.
+    /// The same where what runs during the build is not what is shipped: `own` is the architecture of what runs, and
+    /// `runs` says whether programs of the packages' do, too.
     ///
     /// # Errors
     /// None that one would see.
-    pub fn apart(self) -> Result<Self> {
-        let (depends, native) = apart::depends(&self.depends)?;
-        Ok(Self { depends, native, ..self })
+    pub fn apart(self, mode: Mode, own: &Arch, runs: bool) -> Result<Self> {
+        let (depends, native) = if runs { (self.depends, Vec::new()) } else { apart::run_natively(&self.depends)? };
+        let qualifier = if mode == Mode::Cross { "native" } else { own.debian };
+        Ok(Self { depends: apart::link_twice(&depends, qualifier)?, native, ..self })
     }
 }
 
@@ -189,7 +192,10 @@ pub fn pack(
     for (path, text) in files {
         let to = copy.join(path);
         fs::create_dir_all(to.parent().context("a file has a directory")?)?;
-        fs::write(to, text)?;
+        fs::write(&to, &text)?;
+        if text.starts_with("#!") {
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o755))?;
+        }
     }
     // Format 1.0 takes a version with a revision from a tree alone.
     let pack = cmd!(fx.sh, "dpkg-source --format=1.0 -sn -Zgzip -z1 --build {NAME}").env("LC_ALL", "C");

@@ -17,7 +17,6 @@ use crate::build::chroot::{Chroot, Recipe};
 use crate::build::compiler::{self, Adapted, Configured};
 use crate::build::farm::worker::Worker;
 use crate::build::metadata::{self, Metadata};
-use crate::build::mode::Mode;
 use crate::build::progress::Progress;
 use crate::build::sbuild::Builder as Sbuild;
 use crate::build::source::{Makefile, Source};
@@ -106,7 +105,6 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8PathBuf> {
     let plan = plan::plan(workspace, args)?;
     machine::require(fx, plan.host, &[plan.mode.into()])?;
-    let apart = plan.mode == Mode::Cross && !plan.runs;
     let builder = Sbuild::here(fx)?;
     builder.has(plan.launcher.needs_binds(), "--farm and --ccache")?;
     builder.has(args.incremental, "--incremental")?;
@@ -121,7 +119,10 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let repo = repository(&workspace.root)?;
     let tree = repo.find_commit(plan.history.tip)?.tree_id();
     let source = source::read(&repo, tree, &plan.packaging, plan.tools, suite, plan.mode, plan.host)?;
-    let source = if apart { source.apart()? } else { source };
+    let source = match plan.apart {
+        Some(own) => source.apart(plan.mode, own, plan.runs)?,
+        None => source,
+    };
     let recipe = archive.as_ref().map(|archive| Recipe {
         archive,
         archs: chroot_archs.clone(),
@@ -132,7 +133,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         extra: plan.launcher.packages(),
     });
     let room = recipe.as_ref().map_or_else(|| Ok("this-machine".to_owned()), Recipe::name)?;
-    let variables = plan.variables(apart.then(|| builder.folder(&source)))?;
+    let variables = plan.variables(&builder.folder(&source))?;
     let inputs = plan::inputs(&plan, &room, &variables)?;
     if let Some(old) = metadata::read(&plan.out).filter(|m| m.inputs == inputs && !args.again) {
         fx.ui.note(&format!("The same packages were built before, in {} s: {}", old.seconds, plan.out));
@@ -164,9 +165,9 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let step = fx.ui.step("pack what stands for the tree");
     let mut own = adapted.files;
     let mut after = String::new();
-    if apart && plan.packaging.is_ubuntu() {
+    if let Some(runs) = plan.apart.filter(|_| plan.packaging.is_ubuntu()) {
         own.insert(apart::WRAPPER.to_owned(), apart::WRAPPER_TEXT.to_owned());
-        after = apart::makefile(&plan.flavour, plan.host);
+        after = apart::makefile(&plan.flavour, runs, plan.host);
     }
     let whole = (!builder.abilities.binds).then_some(ready.path.as_path());
     let makefile = Makefile { changed: plan.history.changed(&repo)?, before: &launcher.makefile(), after: &after };

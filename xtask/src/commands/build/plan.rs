@@ -41,6 +41,8 @@ pub struct Plan {
     pub accelerate: Option<&'static Arch>,
     /// Does this machine run programs of `host`?
     pub runs: bool,
+    /// Whose programs run during the build, where others are shipped.
+    pub apart: Option<&'static Arch>,
     /// On the machine itself and in no chroot.
     pub direct: bool,
     pub suite: String,
@@ -67,15 +69,14 @@ impl Plan {
         self.packaging.is_ubuntu() && self.suite != own
     }
 
-    /// Make variables for the packaging. `apart`: the build's folder, where programs of the host architecture do not
-    /// run.
+    /// Make variables for the packaging. `folder`: where it is built.
     ///
     /// # Errors
     /// The version has no ABI number.
-    pub fn variables(&self, apart: Option<String>) -> Result<Vec<String>> {
+    pub fn variables(&self, folder: &str) -> Result<Vec<String>> {
         let ubuntu = self.packaging.is_ubuntu();
         let mut variables = source::variables(&self.flavour, ubuntu, self.tools);
-        variables.extend(self.mode.variables(self.host, self.runs));
+        variables.extend(self.mode.variables(self.host, self.apart.is_some()));
         if self.tools && self.has_foreign_compiler() {
             // What a newer compiler warns of is no fault of old tools: perf and its libraries would stop at it.
             variables.push("WERROR=0".to_owned());
@@ -83,8 +84,8 @@ impl Plan {
         if self.abi != self.version.abi()? {
             variables.push(format!("abinum={}", self.abi.abinum));
         }
-        if let Some(folder) = apart.filter(|_| ubuntu) {
-            variables.extend(apart::variables(&folder));
+        if let Some(own) = self.apart {
+            variables.extend(apart::variables(own, ubuntu.then_some(folder)));
         }
         Ok(variables)
     }
@@ -211,6 +212,7 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         AbiOf::Unique => version.abi()?.unique(history.tip.as_bytes()),
     };
     let runs = machine::runs(host)?;
+    let apart = mode.apart(host, accelerate, runs)?;
     if args.tools {
         has_tools(&repo, head.tree_id(), &packaging, host)?;
         if mode == Mode::Cross && !runs {
@@ -230,6 +232,7 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         mode,
         accelerate,
         runs,
+        apart,
         direct: args.host,
         suite,
         recorded_in: header.distribution,
