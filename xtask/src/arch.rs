@@ -18,8 +18,6 @@ pub struct Arch {
     pub qemu: &'static str,
     /// `e_machine` of its ELF files.
     pub elf: u16,
-    /// Is objtool in its linux-headers? That is linked by `ld -r`, and so cannot be made twice by a compiler.
-    pub objtool: bool,
     /// Does the Ubuntu archive (not ports) carry it?
     pub in_archive: bool,
 }
@@ -27,12 +25,12 @@ pub struct Arch {
 // A table is read by column.
 #[rustfmt::skip]
 const ALL: &[Arch] = &[
-    Arch { debian: "amd64", kernel: "x86_64", srcarch: "x86", triplet: "x86_64-linux-gnu", qemu: "x86_64", elf: 62, objtool: true, in_archive: true },
-    Arch { debian: "arm64", kernel: "arm64", srcarch: "arm64", triplet: "aarch64-linux-gnu", qemu: "aarch64", elf: 183, objtool: false, in_archive: false },
-    Arch { debian: "armhf", kernel: "arm", srcarch: "arm", triplet: "arm-linux-gnueabihf", qemu: "arm", elf: 40, objtool: false, in_archive: false },
-    Arch { debian: "riscv64", kernel: "riscv", srcarch: "riscv", triplet: "riscv64-linux-gnu", qemu: "riscv64", elf: 243, objtool: false, in_archive: false },
-    Arch { debian: "ppc64el", kernel: "powerpc", srcarch: "powerpc", triplet: "powerpc64le-linux-gnu", qemu: "ppc64le", elf: 21, objtool: true, in_archive: false },
-    Arch { debian: "s390x", kernel: "s390", srcarch: "s390", triplet: "s390x-linux-gnu", qemu: "s390x", elf: 22, objtool: false, in_archive: false },
+    Arch { debian: "amd64", kernel: "x86_64", srcarch: "x86", triplet: "x86_64-linux-gnu", qemu: "x86_64", elf: 62, in_archive: true },
+    Arch { debian: "arm64", kernel: "arm64", srcarch: "arm64", triplet: "aarch64-linux-gnu", qemu: "aarch64", elf: 183, in_archive: false },
+    Arch { debian: "armhf", kernel: "arm", srcarch: "arm", triplet: "arm-linux-gnueabihf", qemu: "arm", elf: 40, in_archive: false },
+    Arch { debian: "riscv64", kernel: "riscv", srcarch: "riscv", triplet: "riscv64-linux-gnu", qemu: "riscv64", elf: 243, in_archive: false },
+    Arch { debian: "ppc64el", kernel: "powerpc", srcarch: "powerpc", triplet: "powerpc64le-linux-gnu", qemu: "ppc64le", elf: 21, in_archive: false },
+    Arch { debian: "s390x", kernel: "s390", srcarch: "s390", triplet: "s390x-linux-gnu", qemu: "s390x", elf: 22, in_archive: false },
 ];
 
 /// The architecture of that Debian name.

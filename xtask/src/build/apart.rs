@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Programs that the kernel's make makes for itself (fixdep, modpost, sign-file) run during the build, fixdep once for
 //! each object, and are shipped in linux-headers, too. Where the packages are of another architecture they are made
-//! twice, by the compiler wrapper of the bundled packaging, which Ubuntu's gets lent: the first ones run at this
-//! machine's own speed, the second ones are packed. Under qemu-user fixdep alone would take a ninth of the compilation.
+//! twice, by a script of the bundled packaging, which Ubuntu's gets lent: the first ones run at this machine's own
+//! speed, the second ones are packed. Under qemu-user fixdep alone would take a ninth of the compilation.
 //!
 //! What they are linked with is asked for in both architectures then. On a machine that cannot run the host
 //! architecture's programs at all, build dependencies that run are asked for in this machine's.
@@ -18,9 +18,9 @@ const RUN: &[&str] = &["dwarves", "pahole", "default-jdk-headless"];
 const LINKED: &[&str] = &["libssl-dev", "libelf-dev"];
 
 /// Where the wrapper is in the build's copy.
-pub const WRAPPER: &str = "debian/fork-hostcc";
+pub const WRAPPER: &str = "debian/fork-twice";
 /// Its text.
-pub const WRAPPER_TEXT: &str = include_str!("../../packaging/debian/scripts/hostcc");
+pub const WRAPPER_TEXT: &str = include_str!("../../packaging/debian/scripts/twice");
 
 /// The build dependencies with `:native` behind those that run, and which ones got it.
 ///
@@ -45,26 +45,28 @@ pub fn link_twice(depends: &str, qualifier: &str) -> Result<String> {
     Ok(missing.fold(depends.to_owned(), |text, name| format!("{text}, {name}:{qualifier}")))
 }
 
-/// Make variables: the programs that run are of `own`. `folder`: the build's, where the vendor's rules get the
-/// wrapper lent.
-pub fn variables(own: &Arch, folder: Option<&str>) -> Vec<String> {
-    let triplet = own.triplet;
-    let compiler = folder.map_or_else(|| format!("{triplet}-gcc"), |folder| format!("{folder}/{WRAPPER}"));
-    vec![format!("HOSTCC={compiler}"), format!("HOSTLD={triplet}-ld"), format!("HOSTAR={triplet}-ar")]
+/// Make variables: what runs is made by programs for `own`.
+pub fn variables(own: &Arch) -> Vec<String> {
+    let programs = [("HOSTCC", "gcc"), ("HOSTLD", "ld"), ("HOSTAR", "ar")];
+    programs.iter().map(|(variable, program)| format!("{variable}={}-{program}", own.triplet)).collect()
 }
 
 /// Lines for the makefile around Ubuntu's rules: the second programs take the place of the first in linux-headers, and
 /// what is recorded there of how they were made is of the second.
 pub fn makefile(flavour: &str, own: &Arch, host: &Arch) -> String {
     format!(
-        "export HOSTCC_RUN := {own}-gcc\nexport HOSTCC_SHIP := {host}-gcc\n\
-         .PHONY: ship-{flavour}\n\
-         ship-{flavour}: install-{flavour}\n\
-         \tset -e; find debian/linux-headers-* -name '*.ship' | while read -r made; do \\\n\
-         \t\tif [ -e \"$${{made%.ship}}\" ]; then mv \"$$made\" \"$${{made%.ship}}\"; else rm \"$$made\"; fi; done\n\
-         \tfind debian/linux-headers-* -type f -name '*.cmd' -exec sed -i \\\n\
-         -e 's|$(HOSTCC)|gcc|g' -e 's/{own}/{host}/g' {{}} +\n\
-         binary-{flavour}: ship-{flavour}\n",
+        "\
+twice = $(CURDIR)/{WRAPPER} {own}-$(1) {host}-$(1)
+kmake += HOSTCC='$(call twice,gcc)' HOSTLD='$(call twice,ld)' HOSTAR='$(call twice,ar)'
+.PHONY: ship-{flavour}
+ship-{flavour}: install-{flavour}
+\tset -e; find debian/linux-headers-* -name '*.ship' | while read -r made; do \\
+\t\tif [ -e \"$${{made%.ship}}\" ]; then mv \"$$made\" \"$${{made%.ship}}\"; else rm \"$$made\"; fi; done
+\tfind debian/linux-headers-* -type f -name '*.cmd' -exec sed -i \\
+\t\t-e 's|$(call twice,gcc)|gcc|g' -e 's|$(call twice,ld)|ld|g' -e 's|$(call twice,ar)|ar|g' \\
+\t\t-e 's/{own}/{host}/g' {{}} +
+binary-{flavour}: ship-{flavour}
+",
         own = own.triplet,
         host = host.triplet,
     )
@@ -98,8 +100,7 @@ mod tests {
     #[test]
     fn the_second_programs_are_shipped_by_a_rule_of_make() {
         let lines = makefile("slim", find("amd64").unwrap(), find("arm64").unwrap());
-        assert!(lines.starts_with("export HOSTCC_RUN := x86_64-linux-gnu-gcc\n"), "{lines}");
-        assert!(lines.contains("HOSTCC_SHIP := aarch64-linux-gnu-gcc\n"), "{lines}");
+        assert!(lines.starts_with("twice = $(CURDIR)/debian/fork-twice x86_64-linux-gnu-$(1) aarch64-linux-gnu-$(1)\n"));
         assert!(lines.contains("\nbinary-slim: ship-slim\n"), "{lines}");
     }
 }

@@ -72,34 +72,26 @@ impl Mode {
     }
 
     /// Whose programs run during the build, where they are not those that are shipped ([`apart`](super::apart)).
-    /// `accelerated`: whose programs stand in front of an emulated chroot's own; `runs`: the machine runs programs of
-    /// `host`.
+    /// `accelerated`: whose programs stand in front of an emulated chroot's own.
     ///
     /// # Errors
     /// This machine's architecture is not known.
-    pub fn apart(self, host: &Arch, accelerated: Option<&'static Arch>, runs: bool) -> Result<Option<&'static Arch>> {
-        let own = match self {
+    pub fn apart(self, accelerated: Option<&'static Arch>) -> Result<Option<&'static Arch>> {
+        Ok(match self {
             Mode::Native => None,
             Mode::Cross => Some(arch::build()?),
             Mode::Emulated => accelerated,
-        };
-        Ok(own.filter(|_| !(host.objtool && runs)))
+        })
     }
 
-    /// Make variables for `debian/rules`. `apart`: what runs and what is shipped are made by two compilers.
-    pub fn variables(self, host: &Arch, apart: bool) -> Vec<String> {
-        let mut variables = Vec::new();
-        if self == Mode::Cross {
+    /// Make variables for `debian/rules`.
+    pub fn variables(self) -> Vec<String> {
+        match self {
+            Mode::Native | Mode::Emulated => Vec::new(),
             // Ubuntu's rules point dpkg-shlibdeps at the cross libc package when they cross-build,
             // and the dependencies then name that one's version.
-            variables.push("shlibdeps_opts=".to_owned());
-            if !apart {
-                // Both are of the host architecture, then, and run under qemu-user.
-                let programs = [("HOSTCC", "gcc"), ("HOSTLD", "ld"), ("HOSTAR", "ar")];
-                variables.extend(programs.map(|(variable, program)| format!("{variable}={}-{program}", host.triplet)));
-            }
+            Mode::Cross => vec!["shlibdeps_opts=".to_owned()],
         }
-        variables
     }
 }
 

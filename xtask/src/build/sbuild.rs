@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
 use super::progress::Progress;
-use super::source::{Source, NAME, RULES};
+use super::source::{NAME, RULES};
 use crate::arch::Arch;
 use crate::effects::{Did, Effects, Run};
 use crate::error::{Failure, Kind};
@@ -49,16 +49,6 @@ impl Builder {
                 "sbuild 0.82 or newer has; that of Debian 12 or Ubuntu 24.04 installs on older ones too");
         }
         Ok(())
-    }
-
-    /// The folder inside that a source is built in.
-    pub fn folder(&self, source: &Source) -> String {
-        if self.abilities.names_folder {
-            return format!("{PLACE}/{NAME}");
-        }
-        // As dpkg-source unpacks it.
-        let version = source.version.split_once(':').map_or(source.version.as_str(), |(_, v)| v);
-        format!("{PLACE}/{}-{}", source.name, version.rsplit_once('-').map_or(version, |(upstream, _)| upstream))
     }
 }
 

@@ -133,7 +133,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         extra: plan.launcher.packages(),
     });
     let room = recipe.as_ref().map_or_else(|| Ok("this-machine".to_owned()), Recipe::name)?;
-    let variables = plan.variables(&builder.folder(&source))?;
+    let variables = plan.variables()?;
     let inputs = plan::inputs(&plan, &room, &variables)?;
     if let Some(old) = metadata::read(&plan.out).filter(|m| m.inputs == inputs && !args.again) {
         fx.ui.note(&format!("The same packages were built before, in {} s: {}", old.seconds, plan.out));

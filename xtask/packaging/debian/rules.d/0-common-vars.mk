@@ -59,19 +59,19 @@ CROSS_COMPILE ?= $(DEB_HOST_GNU_TYPE)-
 endif
 
 # fixdep, modpost and their kind run during the build and then again on the target
-# machine, out of linux-headers. When HOSTCC makes programs of the host
-# architecture (a native build; or a cross compiler as HOSTCC, where the build
-# machine can run its programs through binfmt_misc) one set serves both. Otherwise
-# debian/scripts/hostcc makes each of them twice, and the second set is shipped.
+# machine, out of linux-headers. When HOSTCC makes programs of the host architecture
+# (in a native build) one set serves both. Otherwise debian/scripts/twice makes each
+# of them twice, and the second set is shipped. $(1) is what makes the first.
 HOSTCC ?= gcc
+HOSTLD ?= ld
+HOSTAR ?= ar
+host_tool = $(1)
 machine_of = $(shell $(1) -dumpmachine 2>/dev/null)
-ifeq ($(call machine_of,$(HOSTCC)),$(call machine_of,$(CROSS_COMPILE)gcc))
-kernel_hostcc = $(HOSTCC)
-else
-kernel_hostcc = $(CURDIR)/$(DROOT)/scripts/hostcc
-export HOSTCC_RUN := $(HOSTCC)
-export HOSTCC_SHIP := $(CROSS_COMPILE)gcc
+ifneq ($(call machine_of,$(HOSTCC)),$(call machine_of,$(CROSS_COMPILE)gcc))
+host_tool = $(CURDIR)/$(DROOT)/scripts/twice $(1) $(CROSS_COMPILE)$(2)
 endif
+host_tools = HOSTCC="$(call host_tool,$(HOSTCC),gcc)" \
+	HOSTLD="$(call host_tool,$(HOSTLD),ld)" HOSTAR="$(call host_tool,$(HOSTAR),ar)"
 
 # --- make ----------------------------------------------------------------------
 jobs := $(patsubst parallel=%,%,$(filter parallel=%,$(DEB_BUILD_OPTIONS)))
@@ -91,7 +91,7 @@ export KBUILD_BUILD_VERSION    = $(uploadnum)
 # ABI and the flavour. The kernel cuts the build folder's path out of its own
 # objects; host programs, which are packed too, need to be told. $(1) is the flavour.
 kmake = $(MAKE) --no-print-directory -j$(jobs) \
-	ARCH=$(build_arch) CROSS_COMPILE="$(CROSS_COMPILE)" HOSTCC="$(kernel_hostcc)" \
+	ARCH=$(build_arch) CROSS_COMPILE="$(CROSS_COMPILE)" $(host_tools) \
 	HOSTCFLAGS=-ffile-prefix-map=$(CURDIR)/= \
 	KERNELVERSION=$(abi_release)-$(1) LOCALVERSION= \
 	O=$(builddir)/build-$(1) $(kmake_cc)

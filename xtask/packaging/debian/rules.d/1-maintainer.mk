@@ -20,5 +20,5 @@ printenv:
 	@echo "do_tools          = $(do_tools)"
 	@echo "do_dtbs           = $(do_dtbs)"
 	@echo "CROSS_COMPILE     = $(CROSS_COMPILE)"
-	@echo "HOSTCC            = $(kernel_hostcc)"
+	@echo "HOSTCC            = $(call host_tool,$(HOSTCC),gcc)"
 	@echo "jobs              = $(jobs)"

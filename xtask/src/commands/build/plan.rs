@@ -69,14 +69,14 @@ impl Plan {
         self.packaging.is_ubuntu() && self.suite != own
     }
 
-    /// Make variables for the packaging. `folder`: where it is built.
+    /// Make variables for the packaging.
     ///
     /// # Errors
     /// The version has no ABI number.
-    pub fn variables(&self, folder: &str) -> Result<Vec<String>> {
+    pub fn variables(&self) -> Result<Vec<String>> {
         let ubuntu = self.packaging.is_ubuntu();
         let mut variables = source::variables(&self.flavour, ubuntu, self.tools);
-        variables.extend(self.mode.variables(self.host, self.apart.is_some()));
+        variables.extend(self.mode.variables());
         if self.tools && self.has_foreign_compiler() {
             // What a newer compiler warns of is no fault of old tools: perf and its libraries would stop at it.
             variables.push("WERROR=0".to_owned());
@@ -85,7 +85,7 @@ impl Plan {
             variables.push(format!("abinum={}", self.abi.abinum));
         }
         if let Some(own) = self.apart {
-            variables.extend(apart::variables(own, ubuntu.then_some(folder)));
+            variables.extend(apart::variables(own));
         }
         Ok(variables)
     }
@@ -212,7 +212,7 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         AbiOf::Unique => version.abi()?.unique(history.tip.as_bytes()),
     };
     let runs = machine::runs(host)?;
-    let apart = mode.apart(host, accelerate, runs)?;
+    let apart = mode.apart(accelerate)?;
     if args.tools {
         has_tools(&repo, head.tree_id(), &packaging, host)?;
         if mode == Mode::Cross && !runs {

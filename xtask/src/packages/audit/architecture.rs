@@ -23,7 +23,7 @@ pub(super) fn check(set: &Set, expected: &Expected) -> Vec<Finding> {
         if entry.path.contains("/vdso/vdso32") {
             continue;
         }
-        let mend = "let its HOSTCC be the host architecture's compiler, as `cargo xtask build` does";
+        let mend = "have what is shipped made by the host architecture's compiler, as `cargo xtask build` does";
         if package.architecture == "all" {
             let why = "a package for all architectures has no programs of one";
             let what = format!("it is {}", named(machine));
