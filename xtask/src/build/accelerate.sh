@@ -81,6 +81,7 @@ done
 
 # A cross compiler has its headers and start files in packages of their own; the native one's are the same.
 for compiler in "gcc-cross/$triplet" "gcc/$own"; do
+	mkdir -p "$prefix/usr/lib/$compiler/$version"
 	for file in "/usr/lib/gcc/${compiler#*/}/$version"/*; do
 		to=$prefix/usr/lib/$compiler/$version/${file##*/}
 		[ -e "$to" ] || ln -sf "$file" "$to"
