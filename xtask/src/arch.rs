@@ -20,17 +20,36 @@ pub struct Arch {
     pub elf: u16,
     /// Does the Ubuntu archive (not ports) carry it?
     pub in_archive: bool,
+    /// What its kernels are booted in, if anything.
+    pub machine: Option<Machine>,
+}
+
+/// A virtual machine: `qemu-system-<qemu>`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// The package that has the program.
+    pub package: &'static str,
+    /// Options for a machine that is emulated. The oldest kernel that is built here boots on this CPU: 5.4 for
+    /// arm64 does not on `max`.
+    pub emulated: &'static [&'static str],
+    /// The same with the processor's own help.
+    pub helped: &'static [&'static str],
+    pub console: &'static str,
 }
 
 // A table is read by column.
 #[rustfmt::skip]
 const ALL: &[Arch] = &[
-    Arch { debian: "amd64", kernel: "x86_64", srcarch: "x86", triplet: "x86_64-linux-gnu", qemu: "x86_64", elf: 62, in_archive: true },
-    Arch { debian: "arm64", kernel: "arm64", srcarch: "arm64", triplet: "aarch64-linux-gnu", qemu: "aarch64", elf: 183, in_archive: false },
-    Arch { debian: "armhf", kernel: "arm", srcarch: "arm", triplet: "arm-linux-gnueabihf", qemu: "arm", elf: 40, in_archive: false },
-    Arch { debian: "riscv64", kernel: "riscv", srcarch: "riscv", triplet: "riscv64-linux-gnu", qemu: "riscv64", elf: 243, in_archive: false },
-    Arch { debian: "ppc64el", kernel: "powerpc", srcarch: "powerpc", triplet: "powerpc64le-linux-gnu", qemu: "ppc64le", elf: 21, in_archive: false },
-    Arch { debian: "s390x", kernel: "s390", srcarch: "s390", triplet: "s390x-linux-gnu", qemu: "s390x", elf: 22, in_archive: false },
+    Arch { debian: "amd64", kernel: "x86_64", srcarch: "x86", triplet: "x86_64-linux-gnu", qemu: "x86_64", elf: 62, in_archive: true,
+        machine: Some(Machine { package: "qemu-system-x86", emulated: &["-M", "q35", "-cpu", "max"], helped: &["-M", "q35", "-cpu", "host"], console: "ttyS0" }) },
+    Arch { debian: "arm64", kernel: "arm64", srcarch: "arm64", triplet: "aarch64-linux-gnu", qemu: "aarch64", elf: 183, in_archive: false,
+        machine: Some(Machine { package: "qemu-system-arm", emulated: &["-M", "virt", "-cpu", "cortex-a57"], helped: &["-M", "virt,gic-version=host", "-cpu", "host"], console: "ttyAMA0" }) },
+    Arch { debian: "armhf", kernel: "arm", srcarch: "arm", triplet: "arm-linux-gnueabihf", qemu: "arm", elf: 40, in_archive: false,
+        machine: Some(Machine { package: "qemu-system-arm", emulated: &["-M", "virt", "-cpu", "cortex-a15"], helped: &["-M", "virt", "-cpu", "host"], console: "ttyAMA0" }) },
+    Arch { debian: "riscv64", kernel: "riscv", srcarch: "riscv", triplet: "riscv64-linux-gnu", qemu: "riscv64", elf: 243, in_archive: false,
+        machine: Some(Machine { package: "qemu-system-misc", emulated: &["-M", "virt"], helped: &["-M", "virt"], console: "ttyS0" }) },
+    Arch { debian: "ppc64el", kernel: "powerpc", srcarch: "powerpc", triplet: "powerpc64le-linux-gnu", qemu: "ppc64le", elf: 21, in_archive: false, machine: None },
+    Arch { debian: "s390x", kernel: "s390", srcarch: "s390", triplet: "s390x-linux-gnu", qemu: "s390x", elf: 22, in_archive: false, machine: None },
 ];
 
 /// The architecture of that Debian name.

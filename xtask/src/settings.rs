@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use indexmap::IndexMap;
 use serde::Deserialize;
 
 use crate::error::{Failure, Kind};
@@ -29,7 +30,8 @@ pub struct Settings {
     pub maintainer: String,
     /// The host architecture (Debian's sense and name) when a command names none.
     pub architecture: String,
-    pub flavours: BTreeMap<String, Flavour>,
+    /// In the order of the file: the first one that is built on one of the vendor's is meant where none is named.
+    pub flavours: IndexMap<String, Flavour>,
     pub suites: BTreeMap<String, Suite>,
     pub distributions: BTreeMap<String, Distribution>,
 }
@@ -129,7 +131,7 @@ impl Settings {
             fork: Settings,
         }
         let file: File = toml::from_str(text).map_err(|e| {
-            let hint = "the table is `[workspace.metadata.fork]` in the top Cargo.toml; README.md has one whole";
+            let hint = "the table is `[workspace.metadata.fork]` in the top Cargo.toml; `git log -p Cargo.toml` has one that worked";
             anyhow::Error::from(e).context(Failure::new(Kind::Input, "the fork's settings cannot be used").hint(hint))
         })?;
         let settings = file.workspace.metadata.fork;
@@ -301,6 +303,12 @@ mod tests {
             assert!(crate::error::sentence(&error).contains(named), "{to}: {error:#}");
             assert_eq!(crate::error::exit_code(&error), 3);
         }
+    }
+
+    #[test]
+    fn flavours_keep_their_order() {
+        let settings = Settings::parse(&with_flavour(REAL, "a-last", "generic").unwrap()).unwrap();
+        assert_eq!(settings.flavours.keys().collect::<Vec<_>>(), ["tickless", "slim", "a-last"]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The virtual machines that kernels are booted in: one row for each architecture, and running one.
+//! Running the virtual machines that kernels are booted in; what they are is in `arch.rs`.
 //!
 //! `commands` calls it. A machine gets an image and an initrd and nothing else: no disk, no network.
 
@@ -19,30 +19,12 @@ const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// CPUs of a machine: one to be isolated, one for everything else.
 pub const CPUS: usize = 2;
 
-/// A kind of machine.
-#[derive(Debug)]
+/// The machine for an architecture.
+#[derive(Debug, Clone, Copy)]
 pub struct Machine {
-    arch: &'static str,
-    /// What `qemu-system-NAME` is called.
-    name: &'static str,
-    /// The package that it is in.
-    pub package: &'static str,
-    /// Options for a machine that is emulated. The oldest kernel that is built here boots on this CPU: 5.4 for
-    /// arm64 does not on `max`.
-    emulated: &'static [&'static str],
-    /// The same with the processor's own help.
-    helped: &'static [&'static str],
-    console: &'static str,
+    arch: &'static Arch,
+    kind: &'static arch::Machine,
 }
-
-// A table is read by column.
-#[rustfmt::skip]
-const MACHINES: &[Machine] = &[
-    Machine { arch: "amd64", name: "x86_64", package: "qemu-system-x86", emulated: &["-M", "q35", "-cpu", "max"], helped: &["-M", "q35", "-cpu", "host"], console: "ttyS0" },
-    Machine { arch: "arm64", name: "aarch64", package: "qemu-system-arm", emulated: &["-M", "virt", "-cpu", "cortex-a57"], helped: &["-M", "virt,gic-version=host", "-cpu", "host"], console: "ttyAMA0" },
-    Machine { arch: "armhf", name: "arm", package: "qemu-system-arm", emulated: &["-M", "virt", "-cpu", "cortex-a15"], helped: &["-M", "virt", "-cpu", "host"], console: "ttyAMA0" },
-    Machine { arch: "riscv64", name: "riscv64", package: "qemu-system-misc", emulated: &["-M", "virt"], helped: &["-M", "virt"], console: "ttyS0" },
-];
 
 /// What is booted.
 pub struct Job<'a> {
@@ -58,30 +40,30 @@ pub struct Job<'a> {
 ///
 /// # Errors
 /// There is none.
-pub fn machine(arch: &Arch) -> Result<&'static Machine> {
-    match MACHINES.iter().find(|m| m.arch == arch.debian) {
-        Some(machine) => Ok(machine),
+pub fn machine(arch: &'static Arch) -> Result<Machine> {
+    match &arch.machine {
+        Some(kind) => Ok(Machine { arch, kind }),
         None => fail!(Input, "there is no virtual machine here for {}", arch.debian; "boot it on the machine itself"),
     }
 }
 
 impl Machine {
     /// Is it the processor of this machine that runs it?
-    pub fn helped(&self) -> bool {
+    pub fn helped(self) -> bool {
         let kvm = || std::fs::File::options().read(true).write(true).open("/dev/kvm");
-        arch::build().is_ok_and(|a| a.debian == self.arch) && kvm().is_ok()
+        arch::build().is_ok_and(|a| a == self.arch) && kvm().is_ok()
     }
 
     /// The program with everything it needs.
-    pub fn command<'a>(&self, fx: &'a Effects, job: &Job) -> xshell::Cmd<'a> {
+    pub fn command<'a>(self, fx: &'a Effects, job: &Job) -> xshell::Cmd<'a> {
         let helped = self.helped();
         let accelerator = if helped { "kvm" } else { "tcg,thread=multi" };
         // A kernel that panics starts again at once, which here means: ends.
-        let parameters = format!("console={} panic=-1 {}", self.console, job.parameters.join(" "));
+        let parameters = format!("console={} panic=-1 {}", self.kind.console, job.parameters.join(" "));
         let cpus = CPUS.to_string();
         fx.sh
-            .cmd(format!("qemu-system-{}", self.name))
-            .args(if helped { self.helped } else { self.emulated })
+            .cmd(format!("qemu-system-{}", self.arch.qemu))
+            .args(if helped { self.kind.helped } else { self.kind.emulated })
             .args(["-accel", accelerator, "-smp", &cpus, "-m", "1024", "-nic", "none", "-no-reboot"])
             .args(["-display", "none", "-monitor", "none", "-serial", "stdio"])
             .args(["-kernel", job.image.as_str(), "-initrd", job.initrd.as_str(), "-append", &parameters])
@@ -91,7 +73,7 @@ impl Machine {
     ///
     /// # Errors
     /// QEMU cannot be started. What becomes of the kernel is no error here.
-    pub fn run(&self, fx: &Effects, job: &Job) -> Result<(Vec<String>, Ended)> {
+    pub fn run(self, fx: &Effects, job: &Job) -> Result<(Vec<String>, Ended)> {
         let mut lines = Vec::new();
         let start = Instant::now();
         let endless = Cell::new(false);
@@ -107,7 +89,7 @@ impl Machine {
             endless.set(start.elapsed() > LONGEST);
             endless.get() || console::is_end(line)
         };
-        let hint = format!("qemu-system-{} is in the package {}", self.name, self.package);
+        let hint = format!("qemu-system-{} is in the package {}", self.arch.qemu, self.kind.package);
         let run = Run::from(self.command(fx, job)).or(Kind::Machine, hint.as_str());
         let answer = fx.read(run.any_status().until(enough).until_silence(job.watchdog))?;
         if answer.ended == Ended::Itself && !answer.status.success() {

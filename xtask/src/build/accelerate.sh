@@ -32,6 +32,16 @@ own=$3 triplet=$4
 shift 4
 debs=/native-debs
 
+# What the suite does not have, its kernels' builds do not call.
+for name; do
+	shift
+	if apt-cache show "$name:$build" >/dev/null 2>&1; then
+		set -- "$@" "$name"
+	else
+		echo "I: not in this suite: $name"
+	fi
+done
+
 # The compiler that `gcc` is here, in the other architecture's make: /usr/bin/aarch64-linux-gnu-gcc-12.
 gcc=$(readlink -f /usr/bin/gcc)
 version=${gcc##*-}

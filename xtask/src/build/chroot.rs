@@ -16,7 +16,7 @@ use xshell::cmd;
 use super::archive::Archive;
 use super::depends::Lists;
 use super::mirror;
-use super::mmdebstrap::NOT_IN_ROOT;
+use super::mmdebstrap::LEFT_OUT;
 use crate::arch::{self, Arch};
 use crate::effects::{Effects, Run};
 use crate::error::Kind;
@@ -42,7 +42,8 @@ pub struct Recipe<'a> {
 /// Inside the chroot, see there.
 pub(super) const ACCELERATE: &str = include_str!("accelerate.sh");
 
-/// The packages whose programs a kernel build spends its time in, beside compiler and binutils.
+/// The packages whose programs a kernel build spends its time in, beside compiler and binutils. `pahole` is what
+/// `dwarves` was before: a suite has one of them or both.
 pub(super) const HOT: &[&str] = &[
     "bash",
     "bc",
@@ -53,6 +54,7 @@ pub(super) const HOT: &[&str] = &[
     "dash",
     "diffutils",
     "dpkg",
+    "dwarves",
     "findutils",
     "flex",
     "gawk",
@@ -63,6 +65,7 @@ pub(super) const HOT: &[&str] = &[
     "make",
     "mawk",
     "openssl",
+    "pahole",
     "perl",
     "perl-base",
     "rsync",
@@ -148,7 +151,7 @@ impl<'a> Recipe<'a> {
     /// Names the content: the same recipe has the same key on every machine.
     fn key(&self) -> Result<String> {
         let mut text = format!(
-            "1\n{}\n{:?}\n{:?}\n{:?}\n{}\n{}\n{:?}\n",
+            "2\n{}\n{:?}\n{:?}\n{:?}\n{}\n{}\n{:?}\n{LEFT_OUT:?}\n",
             self.archive.suite,
             self.archs.iter().map(|a| a.debian).collect::<Vec<_>>(),
             self.archive.sources,
@@ -158,7 +161,7 @@ impl<'a> Recipe<'a> {
             self.accelerate.map(|a| (a.debian, HOT, ACCELERATE)),
         ) + &self.extra.join(" ");
         if let Some(packages) = &self.root {
-            text.push_str(&format!("{packages:?}\n{NOT_IN_ROOT:?}\n"));
+            text.push_str(&format!("{packages:?}\n"));
         }
         let id = git2::Oid::hash_object(git2::ObjectType::Blob, text.as_bytes())?;
         Ok(id.to_string()[..12].to_owned())

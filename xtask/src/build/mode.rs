@@ -7,6 +7,7 @@ use std::fmt;
 use anyhow::Result;
 
 use crate::arch::{self, Arch};
+use crate::machine::Use;
 
 /// A way to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,16 @@ impl Mode {
             // Ubuntu's rules point dpkg-shlibdeps at the cross libc package when they cross-build,
             // and the dependencies then name that one's version.
             Mode::Cross => vec!["shlibdeps_opts=".to_owned()],
+        }
+    }
+}
+
+impl From<Mode> for Use {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Native => Use::Native,
+            Mode::Cross => Use::Cross,
+            Mode::Emulated => Use::Emulated,
         }
     }
 }

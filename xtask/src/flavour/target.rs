@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What is generated, out of what: the values that both kinds of packaging start from.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
@@ -12,7 +14,7 @@ use crate::formats::config::Config;
 use crate::formats::tag::Tag;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
-use crate::settings::Settings;
+use crate::settings::{Flavour, Settings};
 use crate::workspace::{fragment_path, vars_path, SETTINGS};
 
 /// What the generated files follow from.
@@ -43,7 +45,7 @@ pub struct Target {
 /// Every flavour of the settings with every architecture of its `vars` file.
 pub(super) fn all(repo: &Repository, tree: Oid, settings: &Settings) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
-    for (flavour, setting) in &settings.flavours {
+    for (flavour, setting) in by_name(settings) {
         let missing =
             || Failure::new(Kind::Input, format!("flavour `{flavour}` is in the settings and not in the tree"));
         let path = vars_path(flavour);
@@ -62,6 +64,11 @@ pub(super) fn all(repo: &Repository, tree: Oid, settings: &Settings) -> Result<V
         }
     }
     Ok(targets)
+}
+
+/// The flavours in an order that only their names decide: moving one in the settings makes no other G.
+fn by_name(settings: &Settings) -> BTreeMap<&String, &Flavour> {
+    settings.flavours.iter().collect()
 }
 
 /// Every flavour of a commit's settings with every architecture of its `vars` file, by name.
@@ -83,7 +90,7 @@ pub(super) fn changelog(
     distribution: &str,
     version: &Version,
 ) -> Result<String> {
-    let names: Vec<&str> = settings.flavours.keys().map(String::as_str).collect();
+    let names: Vec<&str> = by_name(settings).into_keys().map(String::as_str).collect();
     let changes = vec![format!("Flavours {} on {}.", names.join(", "), inputs.tag.name())];
     let header = Header {
         source: source.to_owned(),

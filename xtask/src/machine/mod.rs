@@ -22,7 +22,6 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::arch::{self, Arch};
-use crate::build::mode::Mode;
 use crate::effects::{Did, Effects, Run};
 use crate::error::{Failure, Kind};
 
@@ -72,16 +71,6 @@ impl Use {
             Use::Publish => "publish",
             Use::Deploy => "deploy",
             Use::Checks => "checks",
-        }
-    }
-}
-
-impl From<Mode> for Use {
-    fn from(mode: Mode) -> Self {
-        match mode {
-            Mode::Native => Use::Native,
-            Mode::Cross => Use::Cross,
-            Mode::Emulated => Use::Emulated,
         }
     }
 }

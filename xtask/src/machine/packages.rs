@@ -8,7 +8,6 @@ use xshell::cmd;
 
 use super::{Mend, Need, Use, Wanted};
 use crate::arch;
-use crate::boot::qemu;
 use crate::effects::{Effects, Run};
 
 /// Packages, and what they are for. The names are the same from Debian 12 and Ubuntu 22.04 on.
@@ -97,9 +96,8 @@ pub(super) fn look(fx: &Effects, wanted: &Wanted) -> Result<Vec<Need>> {
         let compiler = format!("gcc-{}", wanted.host.triplet.replace('_', "-"));
         groups.push(("packages-foreign", Use::FOREIGN.to_vec(), vec!["qemu-user-static".to_owned(), compiler]));
     }
-    if wanted.has(&[Use::Boot]) {
-        let qemu = qemu::machine(wanted.host)?.package.to_owned();
-        groups.push(("packages-boot", vec![Use::Boot], vec![qemu]));
+    if let Some(machine) = wanted.host.machine.as_ref().filter(|_| wanted.has(&[Use::Boot])) {
+        groups.push(("packages-boot", vec![Use::Boot], vec![machine.package.to_owned()]));
     }
     if !wanted.packages.is_empty() {
         let packages = wanted.packages.iter().map(|p| (*p).to_owned()).collect();

@@ -22,7 +22,7 @@ const COMPARED_WITH: &str = "generic";
 /// What is booted, decided before anything happens.
 pub struct Plan {
     pub host: &'static Arch,
-    pub machine: &'static Machine,
+    pub machine: Machine,
     pub suite: String,
     pub debs: Vec<Utf8PathBuf>,
     pub set: Set,
