@@ -5,6 +5,8 @@
 
 use camino::Utf8Path;
 
+use crate::arch::QEMU_CPU;
+
 /// What is let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Let {
@@ -28,7 +30,12 @@ pub fn arguments(root: &Utf8Path, allowed: &[Let]) -> Vec<String> {
             args.extend(["--tmpfs", home]);
         }
     }
-    args.into_iter().map(str::to_owned).collect()
+    args.into_iter().map(str::to_owned).chain(emulation()).collect()
+}
+
+/// What is let through for programs of another architecture.
+pub fn emulation() -> Vec<String> {
+    std::env::var(QEMU_CPU).map(|cpu| ["--setenv", QEMU_CPU, &cpu].map(str::to_owned).to_vec()).unwrap_or_default()
 }
 
 /// The same of this machine itself, where things can be mounted that it has no place for.

@@ -245,6 +245,7 @@ impl<'a> Recipe<'a> {
         let part = scratch.join("chroot.tar");
         // apt reads the keys from inside, as one of the chroot's users.
         let work = fx.shared_scratch("chroot")?;
+        Room::Chroot.require(work.path(), "KERNEL_FORK_CACHE puts it on another disk")?;
         let keyring = self.archive.keyring(fx, &work)?;
         let cmd = self.mmdebstrap(fx, work.path(), &keyring, &part, lists)?;
         let watch = |line: &str| fx.ui.progress(line.trim_start_matches("I: "));
@@ -315,6 +316,20 @@ impl Chroot {
     /// Its name, as `chroot list` shows it.
     pub fn name(&self) -> &str {
         self.tar.file_stem().unwrap_or_default()
+    }
+
+    /// The architecture of its own programs.
+    ///
+    /// # Errors
+    /// Its record names none that is known.
+    pub fn own(&self) -> Result<&'static Arch> {
+        arch::find(self.record.architectures.first().map_or("", String::as_str))
+    }
+
+    /// Says what is in it, for what is kept of builds in it: its name says what it was made from, and `chroot update`
+    /// makes another of the same name.
+    pub fn content(&self) -> String {
+        format!("{} {}", self.name(), self.record.sha256.as_deref().unwrap_or_default())
     }
 
     /// For how many days no build has used it.

@@ -71,7 +71,7 @@ pub fn adapt(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured,
 /// reads, and a line in a driver is none of that.
 fn resolve(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured, config: &str) -> Result<Config> {
     let inputs = kconfig::inputs(of.repo, of.tree, of.host)?;
-    let key = format!("1 {} {} {inputs} {config}", chroot.name(), of.host.debian);
+    let key = format!("2 {} {} {inputs} {config}", chroot.content(), of.host.debian);
     let key = Oid::hash_object(git2::ObjectType::Blob, key.as_bytes())?.to_string();
     let kept = fx.cache().join("configurations").join(&key[..16]);
     if let Ok(text) = fs::read_to_string(&kept) {

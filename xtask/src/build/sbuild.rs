@@ -9,7 +9,7 @@ use xshell::cmd;
 
 use super::progress::Progress;
 use super::source::{NAME, RULES};
-use crate::arch::Arch;
+use crate::arch::{Arch, QEMU_CPU};
 use crate::effects::{Did, Effects, Run};
 use crate::error::{Failure, Kind};
 use crate::formats::sbuild::Sbuild as Abilities;
@@ -134,7 +134,7 @@ fn configuration_text(unpacked: &Utf8Path, job: &Job) -> String {
          $run_lintian = 0; $run_piuparts = 0; $run_autopkgtest = 0;\n\
          $purge_build_directory = 'always'; $purge_build_deps = 'never'; $purge_session = 'always';\n\
          $clean_source = 0;\n$log_colour = 0;\n$nolog = 1;\n\
-         $environment_filter = ['^PATH$', '^DEB_BUILD_OPTIONS$', '^LC_ALL$', '^TERM$'];\n1;\n"
+         $environment_filter = ['^PATH$', '^DEB_BUILD_OPTIONS$', '^LC_ALL$', '^TERM$', '^{QEMU_CPU}$'];\n1;\n"
     )
 }
 

@@ -134,8 +134,13 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     });
     let room = recipe.as_ref().map_or_else(|| Ok("this-machine".to_owned()), Recipe::name)?;
     let variables = plan.variables()?;
-    let inputs = plan::inputs(&plan, &room, &variables)?;
-    if let Some(old) = metadata::read(&plan.out).filter(|m| m.inputs == inputs && !args.again) {
+    let found = recipe.as_ref().map(|r| r.find(fx)).transpose()?.flatten();
+    let inputs = |chroot: Option<&Chroot>| {
+        let content = chroot.map_or_else(|| room.clone(), Chroot::content);
+        Ok::<_, anyhow::Error>((plan::inputs(&plan, &content, &variables)?, content))
+    };
+    let (before, _) = inputs(found.as_ref())?;
+    if let Some(old) = metadata::read(&plan.out).filter(|m| m.inputs == before && !args.again) {
         fx.ui.note(&format!("The same packages were built before, in {} s: {}", old.seconds, plan.out));
         report(fx, &plan.out)?;
         return Ok(plan.out);
@@ -144,12 +149,13 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let mut chroot = None;
     if let Some(recipe) = &recipe {
         let check = || depends::check(fx, recipe.archive, &recipe.archs, plan.host, &source.depends);
-        let lists = if recipe.find(fx)?.is_none() { Some(check()?) } else { None };
+        let lists = if found.is_none() { Some(check()?) } else { None };
         chroot = recipe.make_from(fx, lists.as_ref())?;
         if chroot.is_none() {
             return planned(fx, &plan, &room, &variables);
         }
     }
+    let (inputs, content) = inputs(chroot.as_ref())?;
     say_substituted(fx, &plan.suite, &source);
 
     let scratch = fx.shared_scratch("build")?;
@@ -157,7 +163,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let Some(ready) = build_tree::ready(fx, &repo, &workspace.root, plan.history.tip)? else {
         return planned(fx, &plan, &room, &variables);
     };
-    let objects = args.incremental.then(|| plan.objects(fx, workspace, &ready, &room, &variables)).transpose()?;
+    let objects = args.incremental.then(|| plan.objects(fx, workspace, &ready, &content, &variables)).transpose()?;
 
     let adapted = adapt(fx, &plan, &repo, tree, chroot.as_ref().map(|c| (c, archs[0])), &ready)?;
     let launcher = plan.launcher.open(fx, chroot.as_ref(), plan.mode, plan.host, scratch.path())?;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Mend, Need, Use};
-use crate::arch::Arch;
+use crate::arch::{Arch, QEMU_CPU};
 
 /// A cross build does without: it makes its own programs in two kinds then.
 const NEEDED_BY: &[Use] = &[Use::Emulated, Use::Boot];
@@ -41,6 +41,14 @@ pub(super) fn look(host: &Arch) -> Need {
     Need::missing("emulation", NEEDED_BY, what)
         .mend(mend)
         .hint("inside a container the host's administrator has to register it")
+}
+
+/// Programs of `host` are run as on a processor that is imitated fast, from here on: in everything that this process
+/// starts. What the person has set stays.
+pub(super) fn imitate(host: &Arch) {
+    if let Some(cpu) = host.imitated.filter(|_| std::env::var_os(QEMU_CPU).is_none()) {
+        std::env::set_var(QEMU_CPU, cpu);
+    }
 }
 
 /// The line that the qemu package ships for systemd-binfmt.

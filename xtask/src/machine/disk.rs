@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Room on the disk, asked for before a long step begins.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use camino::Utf8Path;
 
 use super::{Need, Use};
@@ -55,14 +55,18 @@ impl Room {
     }
 }
 
-/// A chroot and a build, one after the other.
+/// A chroot and a build, one after the other: where they are kept, and where users of a chroot work.
 pub(super) fn look(fx: &Effects) -> Result<Need> {
-    let (free, cache) = (free_bytes(fx.cache())?, fx.cache());
+    let mut free = Vec::new();
+    for place in [fx.cache().to_owned(), fx.shared_cache()?] {
+        free.push((free_bytes(&place)?, place));
+    }
+    let (free, place) = free.into_iter().min().context("there are two")?;
     let enough = Room::Chroot.bytes() + Room::Build.bytes();
     if free >= enough {
-        return Ok(Need::ok("disk", Use::BUILDS, format!("{} free in {cache}", bytes(free))));
+        return Ok(Need::ok("disk", Use::BUILDS, format!("{} free in {place}", bytes(free))));
     }
-    let what = format!("{cache} has {} free, and a first build takes up to {}", bytes(free), bytes(enough));
+    let what = format!("{place} has {} free, and a first build takes up to {}", bytes(free), bytes(enough));
     // A later build, with its chroot made, may still fit: each step asks for its own room.
     Ok(Need::new("disk", &[], super::State::Advice, what)
         .hint("`cargo xtask chroot remove` lists what could go; KERNEL_FORK_CACHE puts the cache on another disk"))

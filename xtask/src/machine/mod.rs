@@ -236,13 +236,15 @@ pub fn missing(fx: &Effects, wanted: &Wanted) -> Result<Vec<Need>> {
     Ok(needs)
 }
 
-/// Fails where one of these uses, for packages of `host`, lacks something, before anything is begun.
+/// Fails where one of these uses, for packages of `host`, lacks something, before anything is begun; and sees to it
+/// that programs of `host` run as fast as they can.
 ///
 /// # Errors
 /// It does ([`Kind::Machine`]); each thing is named.
 pub fn require(fx: &Effects, host: &'static Arch, uses: &[Use]) -> Result<()> {
     let lacking = missing(fx, &Wanted { uses, host, packages: &[] })?;
     if lacking.is_empty() {
+        binfmt::imitate(host);
         return Ok(());
     }
     let list = sentence(&lacking);

@@ -6,6 +6,7 @@ use xshell::cmd;
 
 use crate::effects::{Effects, Run};
 use crate::error::Kind;
+use crate::machine::{self, Use};
 use crate::sandbox::{self, Let};
 
 /// Run a shell, or a command, in a copy of a chroot that is gone afterwards
@@ -22,6 +23,8 @@ pub struct Args {
 /// There is no such chroot; the command ends with another status than 0.
 pub fn run(fx: &Effects, args: &Args) -> Result<()> {
     let chroot = super::named(fx, std::slice::from_ref(&args.name))?.remove(0);
+    let own = chroot.own()?;
+    machine::require(fx, own, &[Use::of_chroot(own)?])?;
     chroot.check(fx)?;
     let root = fx.scratch("shell", None)?;
     let step = fx.ui.step("unpack the chroot");
