@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 /// commits keep their ids, and nothing of it is pushed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  cargo xtask graft-history                           # git log and git blame go on into the vendor's
+  cargo xtask graft-history                           # git log goes on into the vendor's
   cargo xtask graft-history --undo")]
 pub struct Args {
     /// Fetch file contents too, so that nothing has to be fetched later

@@ -64,3 +64,16 @@ fn bash_completes_cargo_xtask_and_leaves_cargo_alone() {
     assert_eq!(ask(theirs, "cargo xtask rebas", "rebas"), "rebase");
     lab.xtask(&["completions", "tcsh"]).fails(2, &["bash"]);
 }
+
+#[test]
+fn every_argument_says_what_it_is() {
+    fn look(command: &clap::Command, path: &str) {
+        let path = format!("{path} {}", command.get_name());
+        for argument in command.get_arguments() {
+            assert!(argument.get_help().is_some(), "{path} {}", argument.get_id());
+        }
+        // git calls what is hidden.
+        command.get_subcommands().filter(|c| !c.is_hide_set()).for_each(|c| look(c, &path));
+    }
+    look(&<xtask::commands::Cli as clap::CommandFactory>::command(), "");
+}

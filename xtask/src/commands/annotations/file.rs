@@ -36,8 +36,10 @@ pub struct Which {
 pub struct Of {
     #[command(flatten)]
     which: Which,
+    /// Debian's name of the architecture
     #[arg(long, short)]
     pub arch: String,
+    /// The flavour, without its architecture
     #[arg(long, short = 'l', default_value = "generic")]
     pub flavour: String,
 }

@@ -14,8 +14,10 @@ use crate::effects::{Did, Effects};
 pub struct Args {
     #[command(flatten)]
     which: Which,
+    /// Debian's name of the architecture
     #[arg(long, short)]
     arch: String,
+    /// The flavour, without its architecture
     #[arg(long, short = 'l')]
     flavour: String,
     #[command(flatten)]

@@ -11,6 +11,7 @@ use crate::effects::Effects;
 pub struct Args {
     #[command(flatten)]
     which: Which,
+    /// Debian's name of the architecture
     #[arg(long, short)]
     arch: Option<String>,
     /// Without it, generic

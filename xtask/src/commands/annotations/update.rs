@@ -12,6 +12,7 @@ use crate::effects::{Did, Effects};
 pub struct Args {
     #[command(flatten)]
     which: Which,
+    /// Debian's name of the architecture
     #[arg(long, short)]
     arch: String,
     /// Without it, the architecture's own values are set

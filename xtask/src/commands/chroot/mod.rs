@@ -35,6 +35,7 @@ enum What {
     Prune(prune::Args),
     /// Remove chroots by name; without a name, list what could go
     Remove {
+        /// As `chroot list` shows them
         names: Vec<String>,
     },
 }

@@ -12,7 +12,7 @@ use crate::effects::Effects;
 /// Start and check machines that compile for `build --farm`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  cargo xtask farm serve                              # on each machine that helps
+  cargo xtask farm serve --allow 192.168.1.0/24       # on each machine that helps
   cargo xtask farm check big1/16,big2/16              # do they fit?
   cargo xtask build --farm big1/16,big2/16")]
 pub struct Args {

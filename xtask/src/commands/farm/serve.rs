@@ -22,6 +22,7 @@ pub struct Args {
     /// A network that may ask, such as 192.168.1.0/24; can be repeated [default: this machine alone]
     #[arg(long, value_name = "NETWORK", value_parser = network)]
     allow: Vec<String>,
+    /// Where to listen
     #[arg(long, default_value_t = worker::PORT)]
     port: u16,
     /// How many compilers at once [default: as many as there are processors]

@@ -12,7 +12,9 @@ use crate::workspace::Workspace;
 /// Show the symbols in which two flavours differ, the vendor's among them, as they are committed
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// A flavour, of the settings or the vendor's
     a: String,
+    /// Another one
     b: String,
     /// Debian's name; without it, the settings' architecture
     #[arg(long)]

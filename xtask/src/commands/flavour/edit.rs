@@ -16,6 +16,7 @@ use crate::workspace::{fragment_path, vars_path, Workspace};
 /// Change a flavour in the kernel's own menus; the fragment then asks for what was changed
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// A flavour of the settings
     name: String,
     /// As which architecture its menus are shown [default: the settings', where the flavour is for it]
     #[arg(long)]

@@ -12,6 +12,7 @@ use crate::workspace::{fragment_path, vars_path, Workspace, SETTINGS};
 /// Remove a flavour: its metadata, its fragment, its line in the settings
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// A flavour of the settings
     name: String,
 }
 

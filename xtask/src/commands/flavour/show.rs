@@ -14,6 +14,7 @@ use crate::workspace::{fragment_path, vars_path, Workspace};
 /// Show a flavour: base, architectures, what it asks for, and how much differs from its base
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// A flavour of the settings
     name: String,
 }
 
