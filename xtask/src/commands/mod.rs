@@ -23,6 +23,7 @@ mod merge_driver;
 mod publish;
 mod quickstart;
 mod rebase;
+mod replaced;
 mod resume;
 mod status;
 mod tags;

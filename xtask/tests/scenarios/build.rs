@@ -153,9 +153,11 @@ fn tools_are_built_when_asked_for() {
 fn a_build_that_fails_leaves_its_log_and_earlier_packages() {
     let lab = lab();
     lab.write("packages/linux-old.deb", "an earlier build\n");
+    lab.write("packages/metadata.json", "{}\n");
     lab.write("kernel/init/main.c", "#error broken on purpose\n");
     lab.commit("kernel", "a mistake");
-    let out = lab.path("packages").display().to_string();
+    // As a shell completes it.
+    let out = format!("{}/", lab.path("packages").display());
     let outcome = lab.xtask(&["build", "arm64", "--cross", "--flavour", "slim", "--out", &out]);
     let outcome = outcome.fails(6, &["the build failed", "packages.failed.log", "hint:", "at `", "init/main.o"]);
     // The error itself, and not thousands of lines.
@@ -179,6 +181,13 @@ fn what_cannot_be_built_is_said_before_anything_is_made() {
     lab.xtask(&["build", "arm64", "--native"]).fails(3, &["not arm64"]);
     lab.xtask(&["build", "amd64", "--cross", "--flavour", "slim"]).fails(3, &["--native"]);
     lab.xtask(&["build", "amd64", "--flavour", "tickless"]).fails(3, &["not for amd64", "vars.tickless"]);
+    lab.write("precious/file", "mine\n");
+    for (out, why) in
+        [(".", "holds this repository"), ("..", "holds this repository"), ("../precious", "metadata.json")]
+    {
+        lab.xtask(&["build", "arm64", "--out", out]).fails(3, &[why, "--out"]);
+    }
+    assert_eq!(lab.text("precious/file"), "mine\n");
     lab.git("kernel", &["checkout", "--quiet", "main"]);
     lab.xtask(&["build", "arm64"]).fails(7, &["vendor snapshot", "cargo xtask fork"]);
 }

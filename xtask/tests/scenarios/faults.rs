@@ -10,8 +10,13 @@ use crate::lab::{codename, Lab};
 fn forked() -> Lab {
     let lab = Lab::new();
     lab.forked();
-    lab.write("packages/linux-old.deb", "an earlier build\n");
+    earlier(&lab);
     lab
+}
+
+fn earlier(lab: &Lab) {
+    lab.write("packages/linux-old.deb", "an earlier build\n");
+    lab.write("packages/metadata.json", "{}\n");
 }
 
 /// Builds, and wants it to fail so.
@@ -91,7 +96,7 @@ fn a_mirror_that_does_not_answer() {
     });
     ubuntu_at(&lab, &fingerprint, &address, &address);
     lab.forked();
-    lab.write("packages/linux-old.deb", "an earlier build\n");
+    earlier(&lab);
     fails(&lab, &["--cross", "--suite", "focal"], 5, &["said nothing for 45 s", "another mirror"]);
     // One that is not there at all is another matter, and no reason to miss packages.
     lab.edit("kernel/Cargo.toml", &address, "http://127.0.0.1:9/ubuntu");
@@ -116,7 +121,7 @@ fn an_archive_and_ports_that_are_out_of_step() {
     archive(&lab, "ports", "arm64", "2.31-0ubuntu9.16");
     ubuntu_at(&lab, &fingerprint, &lab.address("archive"), &lab.address("ports"));
     lab.forked();
-    lab.write("packages/linux-old.deb", "an earlier build\n");
+    earlier(&lab);
     let words = ["out of step", "2.31-0ubuntu9.17 for amd64", "2.31-0ubuntu9.16 for arm64"];
     fails(&lab, &["--cross", "--suite", "focal"], 5, &words);
 }

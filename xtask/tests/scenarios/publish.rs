@@ -135,7 +135,7 @@ fn what_must_not_be_published_is_not() {
     lab.xtask(&["publish", &other]).fails(3, &["no set that `build` has finished"]);
     lab.xtask(&["publish", "nowhere"]).fails(3, &["nowhere"]);
     lab.write("precious/file", "mine\n");
-    lab.xtask(&["publish", &good, "--to", "../precious"]).fails(3, &["no repository of this command's"]);
+    lab.xtask(&["publish", &good, "--to", "../precious"]).fails(3, &["not from this command"]);
     assert_eq!(lab.text("precious/file"), "mine\n");
     lab.xtask(&["publish", &good, "--key", "nobody@nowhere"]).fails(3, &["--list-secret-keys"]);
     lab.xtask(&["publish", &good, "--keep", "0"]).fails(2, &["--keep"]);

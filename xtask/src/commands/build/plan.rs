@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 
-use super::super::audit;
+use super::super::{audit, replaced};
 use super::Args;
 use crate::arch::{self, Arch};
 use crate::build::launcher::Launcher;
-use crate::build::metadata::Metadata;
+use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
 use crate::build::objects::Objects;
 use crate::build::tree::Tree;
@@ -204,9 +204,10 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
     let direct = if args.host { "-host" } else { "" };
     let name = format!("{flavour}-{}-{mode}{plain}{direct}", host.debian);
     let out = match &args.out {
-        Some(out) => Utf8PathBuf::try_from(std::path::absolute(out)?)?,
+        Some(out) => out.clone(),
         None => workspace.sibling("packages")?.join(version.as_str()).join(name),
     };
+    let out = replaced::directory(&out, metadata::FILE, "--out", &workspace.root)?;
     let abi = match setting.abi {
         AbiOf::Vendor => version.abi()?,
         AbiOf::Unique => version.abi()?.unique(history.tip.as_bytes()),

@@ -6,7 +6,7 @@ mod source;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::audit;
+use super::{audit, replaced};
 use crate::build::metadata::{self, Metadata};
 use crate::effects::{Did, Effects};
 use crate::packages::built;
@@ -73,14 +73,14 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         sets.push((of, set, dir));
     }
     let to = match &args.to {
-        Some(to) => whole(to)?,
+        Some(to) => to.clone(),
         None => workspace.sibling("apt")?,
     };
+    let to = replaced::directory(&to, SOURCE, "--to", &workspace.root)?;
     let url = args.url.clone().unwrap_or_else(|| format!("file:{to}"));
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         fail!(Input, "`{url}` is no address");
     }
-    foreign(&to)?;
 
     let maintainer = &workspace.settings.maintainer;
     let key = match &args.key {
@@ -150,24 +150,6 @@ fn record(dir: &Utf8Path) -> Result<Metadata> {
             "cargo xtask build")
         }
     }
-}
-
-/// The path as other machines' lines have it: without `..`.
-fn whole(to: &Utf8Path) -> Result<Utf8PathBuf> {
-    let to = Utf8PathBuf::try_from(std::path::absolute(to)?)?;
-    let Some((parent, name)) = to.parent().zip(to.file_name()) else {
-        fail!(Input, "{to} is no name for a directory"; "--to names another");
-    };
-    Ok(parent.canonicalize_utf8().map_or_else(|_| to.clone(), |p| p.join(name)))
-}
-
-/// A directory that is something else is not replaced.
-fn foreign(to: &Utf8Path) -> Result<()> {
-    let empty = to.read_dir_utf8().map_or(true, |mut d| d.next().is_none());
-    if !empty && !to.join(SOURCE).is_file() {
-        fail!(Input, "{to} is there, and is no repository of this command's"; "--to names another directory");
-    }
-    Ok(())
 }
 
 fn name_of(maintainer: &str) -> String {
