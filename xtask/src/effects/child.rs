@@ -212,11 +212,18 @@ fn kill_group(child: &Child, signal: rustix::process::Signal) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
     use xshell::cmd;
+
+    /// To end a child is to end all that runs below this process, so those of another test too.
+    fn alone() -> MutexGuard<'static, ()> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     #[test]
     fn a_failure_shows_command_status_and_last_lines() {
-        let sh = xshell::Shell::new().unwrap();
+        let (_alone, sh) = (alone(), xshell::Shell::new().unwrap());
         let script = "echo one; echo two >&2; exit 3";
         let error = execute(&mut Run::from(cmd!(sh, "sh -c {script}"))).err().unwrap().to_string();
         assert!(error.contains("exit status: 3") && error.contains("| one") && error.contains("| two"), "{error}");
@@ -224,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_program_that_has_said_enough_is_ended() {
-        let sh = xshell::Shell::new().unwrap();
+        let (_alone, sh) = (alone(), xshell::Shell::new().unwrap());
         let script = "echo one; echo two; sleep 300";
         let enough = execute(&mut Run::from(cmd!(sh, "sh -c {script}")).until(|l| l == "two")).unwrap();
         assert_eq!((enough.ended, enough.stdout), (Ended::Enough, b"one\ntwo\n".to_vec()));
@@ -234,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_silent_is_ended() {
-        let sh = xshell::Shell::new().unwrap();
+        let (_alone, sh) = (alone(), xshell::Shell::new().unwrap());
         let script = "printf 'one\\rtwo\\n'; sleep 300";
         let mut seen = Vec::new();
         let run = Run::from(cmd!(sh, "sh -c {script}")).silence(Duration::from_secs(1));
@@ -247,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_daemon_left_behind_does_not_hold_us() {
-        let sh = xshell::Shell::new().unwrap();
+        let (_alone, sh) = (alone(), xshell::Shell::new().unwrap());
         let script = "sleep 300 & echo started";
         let start = Instant::now();
         let out = execute(&mut Run::from(cmd!(sh, "sh -c {script}"))).unwrap();
@@ -257,9 +264,21 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_written_ends_the_child() {
-        let sh = xshell::Shell::new().unwrap();
-        let script = "while :; do echo x; sleep 1; done";
-        // Larger than what File keeps back: nothing.
+        let (_alone, sh) = (alone(), xshell::Shell::new().unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let log = Utf8Path::from_path(dir.path()).unwrap().join("log");
+        let (cwd, pipe, mode) = (rustix::fs::CWD, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+        rustix::fs::mknodat(cwd, log.as_std_path(), pipe, mode, 0).unwrap();
+        // It is closed behind its second line, which is the child's first.
+        let reader = {
+            let log = log.clone();
+            std::thread::spawn(move || BufReader::new(File::open(log).unwrap()).lines().nth(1).unwrap().unwrap())
+        };
+        let script = "echo $$; while :; do sleep 0.1; echo x; done";
+        let error = execute(&mut Run::from(cmd!(sh, "sh -c {script}")).log(log)).err().unwrap();
+        assert_eq!(error.to_string(), "cannot write the log");
+        assert!(!Utf8Path::new("/proc").join(reader.join().unwrap()).exists(), "the child goes on");
+        // There is no child yet where not even the command can be written.
         let error = execute(&mut Run::from(cmd!(sh, "sh -c {script}")).log("/dev/full")).err().unwrap();
         assert_eq!(crate::error::exit_code(&error), 4, "{error:#}");
     }
