@@ -2,9 +2,9 @@
 //! The one gate for effects: programs, files, refs and objects pass through here and nowhere else.
 //!
 //! Dry run is decided here. A change below a directory that this process made for itself (a *scratch*) is
-//! nobody's loss, so it happens in a dry run too; every other change is printed as a line that can be
-//! pasted into a shell, and left undone. Stages therefore have no dry-run branches: they compute in a
-//! scratch and hand the result to [`Effects::rename`], [`Effects::write`] or a git session at the end.
+//! nobody's loss, so it happens in a dry run too; every other change is printed as a shell has it, and left
+//! undone. Stages therefore have no dry-run branches: they compute in a scratch and hand the result to
+//! [`Effects::rename`], [`Effects::write`] or a git session at the end.
 //!
 //! Must never print (that is `ui.rs`) nor know what a flavour or a chroot is.
 
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use command::{Did, Ended, Output, Run};
+pub use command::{quote, Did, Ended, Output, Run};
 pub use files::{free_bytes, Scratch};
 pub use journal::{state_dir, Journal, Move};
 pub use kept::{Hold, Lock};

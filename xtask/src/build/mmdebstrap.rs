@@ -7,7 +7,7 @@ use xshell::cmd;
 
 use super::chroot::{build_depends_stanza, Recipe, ACCELERATE, HOT};
 use super::depends::Lists;
-use crate::effects::Effects;
+use crate::effects::{quote, Effects};
 
 /// What people read, in `/usr/share`: neither a build nor a boot does, and it is a third of all files, which
 /// each build unpacks and removes again.
@@ -34,12 +34,12 @@ impl Recipe<'_> {
         let mut hooks: Vec<String> = Vec::new();
         if let Some(Lists { dir, .. }) = lists {
             // apt asks whether they are still the newest, and checks them like any others.
-            hooks.push(format!("--setup-hook=copy-in {dir} /var/lib/apt"));
+            hooks.push(format!("--setup-hook=copy-in {} /var/lib/apt", quote(dir)));
         }
         if let Some(build) = self.accelerate {
             let script = scratch.join("accelerate.sh");
             std::fs::write(&script, ACCELERATE)?;
-            hooks.push(format!("--customize-hook=upload {script} /accelerate.sh"));
+            hooks.push(format!("--customize-hook=upload {} /accelerate.sh", quote(&script)));
             let (build, own, triplet) = (build.debian, build.triplet, self.host.triplet);
             let hot = HOT.iter().copied().chain(self.extra.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
             hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh in {build} {own} {triplet} {hot}"));
@@ -49,7 +49,7 @@ impl Recipe<'_> {
             let stanza = scratch.join("depends.dsc");
             std::fs::write(&stanza, build_depends_stanza(&wanted))?;
             // mmdebstrap hands hooks to a shell: they are constant but for our own scratch path.
-            hooks.push(format!("--customize-hook=upload {stanza} /depends.dsc"));
+            hooks.push(format!("--customize-hook=upload {} /depends.dsc", quote(&stanza)));
             let foreign = if self.archs[0] == self.host {
                 String::new()
             } else {

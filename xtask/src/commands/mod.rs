@@ -38,7 +38,7 @@ use crate::effects::Effects;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
 pub struct Cli {
-    /// Say what would be done, with commands that can be pasted, and change nothing
+    /// Say what would be done, as shell lines, and change nothing
     #[arg(long, global = true)]
     pub dry_run: bool,
     /// Show every command that is run

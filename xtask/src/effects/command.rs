@@ -275,8 +275,8 @@ impl<'a> Run<'a> {
 }
 
 /// Quotes a word for a POSIX shell, only where it has to be.
-pub(super) fn quote(word: &OsStr) -> String {
-    let word = word.to_string_lossy();
+pub fn quote(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref().to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=:,./@%^".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.into_owned();

@@ -121,7 +121,7 @@ impl Effects {
             return Ok(Did::Done);
         }
         if self.planned(path) {
-            self.ui.planned(&format!("cat > {} # {} bytes", quote(path.as_os_str()), bytes.len()));
+            self.ui.planned(&format!("# write {} ({} bytes)", quote(path), bytes.len()));
             return Ok(Did::Planned);
         }
         let dir = path.parent().context("a file has a directory")?;
@@ -144,7 +144,7 @@ impl Effects {
             return Ok(Did::Done);
         }
         if self.planned(path) {
-            self.ui.planned(&format!("mkdir -p {}", quote(path.as_os_str())));
+            self.ui.planned(&format!("mkdir -p {}", quote(path)));
             return Ok(Did::Planned);
         }
         fs::create_dir_all(path).with_context(|| format!("cannot make {path}"))?;
@@ -158,7 +158,7 @@ impl Effects {
     pub fn rename(&self, from: impl AsRef<Utf8Path>, to: impl AsRef<Utf8Path>) -> Result<Did> {
         let (from, to) = (from.as_ref(), to.as_ref());
         if self.planned(to) {
-            self.ui.planned(&format!("mv -T {} {}", quote(from.as_os_str()), quote(to.as_os_str())));
+            self.ui.planned(&format!("mv -T {} {}", quote(from), quote(to)));
             return Ok(Did::Planned);
         }
         fs::rename(from, to).with_context(|| format!("cannot move {from} to {to}"))?;
@@ -172,7 +172,7 @@ impl Effects {
     pub fn replace_dir(&self, from: impl AsRef<Utf8Path>, to: impl AsRef<Utf8Path>) -> Result<Did> {
         let (from, to) = (from.as_ref(), to.as_ref());
         if self.planned(to) {
-            self.ui.planned(&format!("mv -T --exchange {} {}", quote(from.as_os_str()), quote(to.as_os_str())));
+            self.ui.planned(&format!("mv -T --exchange {} {}", quote(from), quote(to)));
             return Ok(Did::Planned);
         }
         if !to.exists() {
@@ -222,7 +222,7 @@ impl Effects {
     pub fn remove(&self, path: impl AsRef<Utf8Path>) -> Result<Did> {
         let path = path.as_ref();
         if self.planned(path) {
-            self.ui.planned(&format!("rm -rf {}", quote(path.as_os_str())));
+            self.ui.planned(&format!("rm -rf {}", quote(path)));
             return Ok(Did::Planned);
         }
         let gone = if path.is_dir() && !path.is_symlink() { self.remove_dir(path) } else { fs::remove_file(path) };

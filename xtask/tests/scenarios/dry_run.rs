@@ -58,6 +58,28 @@ fn unchanged(lab: &Lab, commands: &[&[&str]]) {
     }
 }
 
+/// mmdebstrap takes its hooks apart as a shell does.
+#[test]
+fn a_path_with_a_space_is_one_word_of_a_hook() {
+    let lab = Lab::without_cache();
+    lab.forked();
+    let place = lab.path("a place").display().to_string();
+    std::fs::create_dir(&place).unwrap();
+    let build = ["--dry-run", "build", "arm64", "--emulated", "--flavour", "slim"];
+    let said = lab.xtask_with(&[("TMPDIR", &place)], &build).ok().stdout;
+    let made = said.lines().find(|l| l.starts_with("mmdebstrap ") || l.contains(" mmdebstrap ")).expect("a chroot");
+    // As the shell has it, and then mmdebstrap's own way to split.
+    let words =
+        lab.run("sh", &["-c", &format!("printf '%s\\n' {}", made.split_once("mmdebstrap ").unwrap().1)]).ok().stdout;
+    let hooks: Vec<&str> = words.lines().filter_map(|w| w.split_once("-hook=")).map(|(_, h)| h).collect();
+    for (begins, ends) in [("copy-in ", " /var/lib/apt"), ("upload ", " /accelerate.sh"), ("upload ", " /depends.dsc")]
+    {
+        let hook = hooks.iter().find(|h| h.starts_with(begins) && h.ends_with(ends)).expect(ends);
+        let path = lab.run("sh", &["-c", &format!("set -- {hook}; printf %s \"$2\"")]).ok().stdout;
+        assert!(path.starts_with(&place), "{path}");
+    }
+}
+
 #[test]
 fn the_commands_can_be_pasted() {
     let lab = Lab::without_cache();
@@ -65,6 +87,8 @@ fn the_commands_can_be_pasted() {
     let said = lab.xtask(&["--dry-run", "fork", TAG, "--url", &url, "--series", &codename()]).ok().stdout;
     assert!(said.contains("pack-objects --revs"), "{said}");
     assert!(said.contains("git update-ref") && said.contains("refs/heads/6.1-tickless"), "{said}");
+    // Pasted with the rest, it makes no file empty.
+    assert!(said.contains("# write ") && !said.contains("cat >"), "{said}");
     assert!(said.contains("symbolic-ref") && said.contains("read-tree -m -u"), "{said}");
     let suite = codename();
     let said = lab.xtask(&["--dry-run", "chroot", "create", &suite]).ok().stdout;

@@ -108,6 +108,13 @@ fn versions_stay_beside_each_other_and_old_ones_go() {
     let set = lab.path("c").display().to_string();
     lab.xtask(&["publish", &set, "--keep", "2"]).says(&["was published before"]);
     assert_eq!(lab.text(&format!("kernel-apt/dists/{}/main/binary-arm64/Packages", codename())), index);
+    // Machines that see it over a network are told to fetch from there.
+    let said = lab.xtask(&["publish", &set, "--url", "https://apt.lab.example/x/"]).ok().stdout;
+    let lines = [
+        "curl --fail --output /usr/share/keyrings/kernel-fork.gpg https://apt.lab.example/x/kernel-fork.gpg",
+        "curl --fail --output /etc/apt/sources.list.d/kernel-fork.sources https://apt.lab.example/x/kernel-fork.sources",
+    ];
+    assert_eq!(said.lines().take(2).collect::<Vec<_>>(), lines);
     let left = lab.names(".");
     assert!(!left.iter().any(|n| n.starts_with(".kernel-fork.")), "{left:?}");
     let running = lab.run("ps", &["-eo", "args"]).ok().stdout;

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{audit, replaced};
 use crate::build::metadata::{self, Metadata};
-use crate::effects::{Did, Effects};
+use crate::effects::{quote, Did, Effects};
 use crate::packages::built;
 use crate::packages::pool::{Place, Pool};
 use crate::packages::set::Set;
@@ -135,8 +135,14 @@ fn publish(
         return Ok(());
     }
     fx.ui.note(&format!("{to} is signed by {}. On each machine, as root:", key.id));
-    fx.ui.data(&format!("cp {to}/{KEY} /usr/share/keyrings/"));
-    fx.ui.data(&format!("cp {to}/{SOURCE} /etc/apt/sources.list.d/"));
+    for (file, place) in [(KEY, "/usr/share/keyrings"), (SOURCE, "/etc/apt/sources.list.d")] {
+        let line = if url.starts_with("http://") || url.starts_with("https://") {
+            format!("curl --fail --output {place}/{file} {}", quote(format!("{}/{file}", url.trim_end_matches('/'))))
+        } else {
+            format!("cp {} {place}/", quote(to.join(file)))
+        };
+        fx.ui.data(&line);
+    }
     let flavour = sets.first().map_or("FLAVOUR", |(of, _, _)| of.flavour.as_str());
     fx.ui.data(&format!("apt-get update && apt-get install linux-image-{flavour}"));
     Ok(())
