@@ -44,14 +44,19 @@ drop)
     case $2 in /var/tmp/kernel-fork.*/*) exit 3 ;; /var/tmp/kernel-fork.*) rm -rf "$2" ;; esac
     ;;
 install) # DIRECTORY NEW RUNNING
-    # Without this, grub takes the newest kernel and no notice of what follows.
+    # First of all: from here on the connection may break at any time.
+    boots "$4"
+    # Without this, grub takes the newest kernel and no notice of what is chosen.
     if ! grep -qs '^GRUB_DEFAULT=saved$' /etc/default/grub.d/kernel-fork.cfg; then
         root mkdir -p /etc/default/grub.d
         printf '%s\n' 'GRUB_DEFAULT=saved' | root tee /etc/default/grub.d/kernel-fork.cfg >/dev/null
     fi
+    # apt reinstalls nothing that a connection lost in the middle has left half installed.
+    root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a
     root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends --allow-downgrades \
         --reinstall "$2"/*.deb
     root update-grub
+    # Its place in the menus may be another one now.
     boots "$4"
     wanted=$(entry "$3")
     [ -n "$wanted" ] || { echo "grub.cfg has no entry for $3" >&2; exit 3; }

@@ -119,6 +119,13 @@ fn a_kernel_is_booted_once_and_stays_when_it_came_up() {
     assert!(planned.stdout.contains("sh -s -- install") && planned.stdout.contains("scp"), "{}", planned.stdout);
     assert_eq!(machine.state(), [OLD, "-", "-"]);
 
+    // It comes to an end in the middle, with the new kernel in the menus.
+    machine.root.write("etc/kernel/postinst.d/zzz-broken", "755", "#!/bin/sh\nexit 1\n");
+    machine.deploy(&[&set]).fails(4, &["nothing has been rebooted"]);
+    assert!(machine.root.run("cat /boot/grub/grub.cfg").contains(NEW));
+    assert_eq!(machine.state(), [OLD, "-", OLD]);
+    machine.root.run("rm /etc/kernel/postinst.d/zzz-broken");
+
     machine.deploy(&[&set]).says(&["the next boot is 6.1.42-1-slim", OLD]);
     assert_eq!(machine.state(), [OLD, NEW, OLD]);
     let there =
