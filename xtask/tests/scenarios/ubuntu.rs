@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A tree with Ubuntu's packaging: what is generated for it.
 
-use crate::lab::Lab;
+use crate::lab::{codename, Lab};
 
 const CONTROL: &str = "Source: linux\nBuild-Depends:\n debhelper (>= 9),\n openssl,\n bc,\nVcs-Git: x\n\nPackage: linux-doc\nArchitecture: all\n";
 
@@ -52,6 +52,17 @@ pub fn vendor(lab: &Lab, version: &str) -> String {
     lab.write("vendor/debian.master/changelog", &entry);
     lab.tag("vendor", TAG);
     lab.address("vendor")
+}
+
+#[test]
+fn another_compiler_than_the_vendor_s_is_for_chroots() {
+    let lab = Lab::new();
+    let url = vendor(&lab, "6.1.0-7.9");
+    lab.xtask(&["fork", TAG, "--url", &url]).ok();
+    lab.edit("kernel/debian.master/control.d/vars.slim", "arch=\"arm64\"", "arch=\"amd64 arm64\"");
+    lab.commit("kernel", "slim for both");
+    let build = ["build", "amd64", "--host", "--flavour", "slim", "--suite", &codename()];
+    lab.xtask(&build).fails(3, &["recorded the configuration in jammy", "without --host it is built in a chroot"]);
 }
 
 #[test]

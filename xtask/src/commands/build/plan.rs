@@ -225,7 +225,7 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
     let launcher = Launcher { farm: args.farm.clone(), ccache: args.ccache };
     let jobs =
         args.jobs.or(launcher.jobs()).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    Ok(Plan {
+    let plan = Plan {
         history,
         packaging,
         flavour,
@@ -245,7 +245,12 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         abi,
         modules,
         tools: args.tools,
-    })
+    };
+    if plan.direct && plan.has_foreign_compiler() {
+        fail!(Input, "the vendor has recorded the configuration in {}, and {} has another compiler", plan.recorded_in, plan.suite;
+            "without --host it is built in a chroot, where the configuration is adapted to the compiler");
+    }
+    Ok(plan)
 }
 
 /// Whether the tree has tools to build, for this architecture.
