@@ -14,6 +14,7 @@ mod files;
 mod journal;
 mod kept;
 mod objects;
+mod scratch;
 mod signals;
 
 use std::cell::RefCell;
@@ -24,10 +25,11 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use command::{quote, Did, Ended, Output, Run};
-pub use files::{free_bytes, Scratch};
+pub use files::free_bytes;
 pub use journal::{state_dir, Journal, Move};
 pub use kept::{Hold, Lock};
 pub use objects::{repository, RefMove, Session};
+pub use scratch::Scratch;
 
 use crate::error::Failure;
 use crate::ui::Ui;

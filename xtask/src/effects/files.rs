@@ -1,45 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Files and directories: whole or not at all, and scratch directories that never stay behind.
+//! Files and directories: whole or not at all.
 
-use std::cell::RefCell;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::RenameFlags;
+use rustix::io::Errno;
 use xshell::cmd;
 
 use super::command::{quote, Did, Run};
 use super::Effects;
-
-/// How the name of each scratch begins: nothing of the person's is ever swept away.
-const MARK: &str = ".kernel-fork.";
-
-/// A directory of this process's own; removed when dropped, and by the next run if this one was killed.
-pub struct Scratch {
-    dir: tempfile::TempDir,
-    path: Utf8PathBuf,
-    all: Rc<RefCell<Vec<Utf8PathBuf>>>,
-}
-
-impl Scratch {
-    pub fn path(&self) -> &Utf8Path {
-        &self.path
-    }
-
-    pub fn join(&self, name: impl AsRef<Utf8Path>) -> Utf8PathBuf {
-        self.path.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        self.all.borrow_mut().retain(|p| p != &self.path);
-        let _ = &self.dir;
-    }
-}
 
 pub(super) fn cache_dir() -> Result<Utf8PathBuf> {
     let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty()).map(Utf8PathBuf::from);
@@ -50,42 +23,6 @@ pub(super) fn cache_dir() -> Result<Utf8PathBuf> {
 }
 
 impl Effects {
-    /// A new scratch directory in `parent` (made if need be), or among the cache's where it is `None`.
-    ///
-    /// # Errors
-    /// `parent` cannot be written.
-    pub fn scratch(&self, purpose: &str, parent: Option<&Utf8Path>) -> Result<Scratch> {
-        let parent = match parent {
-            Some(p) => p.to_owned(),
-            // The cache may not be there yet, and a dry run does not make it.
-            None if self.dry => Utf8PathBuf::try_from(std::env::temp_dir())?,
-            None => self.cache.join("tmp"),
-        };
-        fs::create_dir_all(&parent).with_context(|| format!("cannot make {parent}"))?;
-        self.sweep(&parent);
-        let prefix = format!("{MARK}{purpose}.{}.", std::process::id());
-        let dir = tempfile::Builder::new()
-            .prefix(&prefix)
-            .tempdir_in(&parent)
-            .with_context(|| format!("cannot make a directory in {parent}"))?;
-        let path = Utf8Path::from_path(dir.path()).context("a scratch path is not UTF-8")?.to_owned();
-        let path = path.canonicalize_utf8()?;
-        self.scratches.borrow_mut().push(path.clone());
-        Ok(Scratch { dir, path, all: Rc::clone(&self.scratches) })
-    }
-
-    /// A scratch that the users of a rootless chroot can reach. They are strangers to whoever has a home of
-    /// mode 0700, which is what adduser makes: then it is in `/var/tmp`.
-    ///
-    /// # Errors
-    /// As [`Effects::scratch`].
-    pub fn shared_scratch(&self, purpose: &str) -> Result<Scratch> {
-        let reachable = self.cache_is_open();
-        let scratch = self.scratch(purpose, Some(Utf8Path::new("/var/tmp")).filter(|_| !reachable && !self.dry))?;
-        fs::set_permissions(scratch.path(), PermissionsExt::from_mode(0o755))?;
-        Ok(scratch)
-    }
-
     /// Writes a file, by a temporary one beside it and a rename. Does nothing where it is so already.
     ///
     /// # Errors
@@ -165,7 +102,8 @@ impl Effects {
         Ok(Did::Done)
     }
 
-    /// Puts the directory `from` in the place of the directory `to`; what was there ends up in `from`.
+    /// Puts the directory `from` in the place of the directory `to`, at once (but see [`one_after_the_other`]). What was
+    /// there is gone with the scratch that `from` is, or is in.
     ///
     /// # Errors
     /// As `rename(2)`.
@@ -175,19 +113,16 @@ impl Effects {
             self.ui.planned(&format!("mv -T --exchange {} {}", quote(from), quote(to)));
             return Ok(Did::Planned);
         }
-        if !to.exists() {
-            fs::create_dir_all(to).with_context(|| format!("cannot make {to}"))?;
-        }
+        let parent = to.parent().context("a directory has one above it")?;
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {parent}"))?;
         // A scratch is its owner's alone; what is published is for everybody.
         fs::set_permissions(from, PermissionsExt::from_mode(0o755))?;
-        let cwd = rustix::fs::CWD;
-        rustix::fs::renameat_with(cwd, from.as_std_path(), cwd, to.as_std_path(), rustix::fs::RenameFlags::EXCHANGE)
-            .with_context(|| format!("cannot put {from} in the place of {to}"))?;
+        replace(from, to).with_context(|| format!("cannot put {from} in the place of {to}"))?;
         Ok(Did::Done)
     }
 
     /// What the users of a rootless chroot have made is not this user's, who may only act as one of them.
-    fn remove_dir(&self, path: &Utf8Path) -> std::io::Result<()> {
+    pub(super) fn remove_dir(&self, path: &Utf8Path) -> std::io::Result<()> {
         match fs::remove_dir_all(path) {
             Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
                 // The outermost ones are this user's again, and stay for the second try.
@@ -195,23 +130,6 @@ impl Effects {
                 fs::remove_dir_all(path)
             }
             gone => gone,
-        }
-    }
-
-    /// Removes the scratches of processes that were killed: `.kernel-fork.PURPOSE.PID.RANDOM`.
-    fn sweep(&self, parent: &Utf8Path) {
-        for entry in parent.read_dir_utf8().into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let mut parts = name.strip_prefix(MARK).unwrap_or("").splitn(3, '.').skip(1);
-            let (Some(pid), Some(_)) = (parts.next().and_then(|p| p.parse::<i32>().ok()), parts.next()) else {
-                continue;
-            };
-            let alive = rustix::process::Pid::from_raw(pid)
-                .is_none_or(|p| !matches!(rustix::process::test_kill_process(p), Err(rustix::io::Errno::SRCH)));
-            if !alive {
-                // What cannot be removed now (another user's) is no reason not to work.
-                let _ = self.remove_dir(entry.path());
-            }
         }
     }
 
@@ -241,4 +159,65 @@ pub fn free_bytes(path: &Utf8Path) -> Result<u64> {
     let stat =
         rustix::fs::statvfs(there.as_std_path()).with_context(|| format!("cannot look at the disk of {there}"))?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Where nothing is in the way a plain rename will do, which every file system has.
+fn replace(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    let (cwd, old, new) = (rustix::fs::CWD, from.as_std_path(), to.as_std_path());
+    match rustix::fs::renameat(cwd, old, cwd, new) {
+        Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+        done => return Ok(done?),
+    }
+    match rustix::fs::renameat_with(cwd, old, cwd, new, RenameFlags::EXCHANGE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => one_after_the_other(from, to),
+        done => Ok(done?),
+    }
+}
+
+/// For a file system that cannot exchange two names (NFS, CIFS, 9p): what is at `to` is put aside, and back again if
+/// `from` cannot take its place. For that moment nothing is at `to`. Whoever is killed just then leaves what was there
+/// in `….before.RANDOM` beside it; that is no scratch, since no sweep may take the last copy.
+fn one_after_the_other(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    let (parent, name) = to.parent().zip(to.file_name()).context("a directory has a name and one above it")?;
+    let aside = tempfile::Builder::new().prefix(&format!("{name}.before.")).tempdir_in(parent)?;
+    let before = aside.path().join(name);
+    fs::rename(to, &before)?;
+    let Err(error) = fs::rename(from, to) else { return Ok(()) };
+    if fs::rename(&before, to).is_err() {
+        return Err(error).context(format!("what was there is in {}", aside.keep().display()));
+    }
+    Err(error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_takes_the_place_of_none_of_an_empty_and_of_a_full_one() {
+        for (way, full) in [
+            (replace as fn(&Utf8Path, &Utf8Path) -> Result<()>, None),
+            (replace, Some(false)),
+            (replace, Some(true)),
+            (one_after_the_other, Some(true)),
+        ] {
+            let lab = tempfile::tempdir().unwrap();
+            let at = |name: &str| Utf8Path::from_path(lab.path()).unwrap().join(name);
+            fs::create_dir_all(at("scratch/fresh")).unwrap();
+            fs::write(at("scratch/fresh/new"), "").unwrap();
+            if let Some(full) = full {
+                fs::create_dir(at("to")).unwrap();
+                full.then(|| fs::write(at("to/old"), "").unwrap());
+            }
+            // What cannot come in its place leaves it as it was.
+            if full == Some(true) {
+                assert!(way(&at("nothing"), &at("to")).is_err());
+                assert!(at("to/old").exists());
+            }
+            way(&at("scratch/fresh"), &at("to")).unwrap();
+            assert!(at("to/new").exists() && !at("to/old").exists(), "{full:?}");
+            fs::remove_dir_all(at("scratch")).unwrap();
+            assert_eq!(fs::read_dir(lab.path()).unwrap().count(), 1, "{full:?}");
+        }
+    }
 }

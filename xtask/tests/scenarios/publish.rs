@@ -121,6 +121,30 @@ fn versions_stay_beside_each_other_and_old_ones_go() {
     assert!(!running.contains(&lab.path("kernel-apt-key").display().to_string()), "an agent is left: {running}");
 }
 
+/// Whoever works in a scratch may be on another machine, and its process id means nothing here.
+#[test]
+fn what_the_dead_left_is_swept_and_what_the_living_have_is_not() {
+    let lab = Lab::without_cache();
+    let set = lab.package_set("set", "arm64", V1, "a kernel");
+    for name in ["living", "dead"] {
+        lab.write(&format!(".kernel-fork.apt.999999999.{name}/dists/file"), "");
+        lab.write(&format!(".kernel-fork.apt.999999999.{name}.lock"), "");
+    }
+    let left = || {
+        lab.xtask(&["publish", &set]).ok();
+        let mut names: Vec<_> = lab.names(".").into_iter().filter(|n| n.starts_with(".kernel-fork.")).collect();
+        names.sort();
+        names.join(" ")
+    };
+    let living = lab.path(".kernel-fork.apt.999999999.living.lock");
+    let held = std::fs::File::options().write(true).open(living).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    assert_eq!(left(), ".kernel-fork.apt.999999999.living .kernel-fork.apt.999999999.living.lock");
+    assert!(lab.path(".kernel-fork.apt.999999999.living/dists/file").exists());
+    drop(held);
+    assert_eq!(left(), "");
+}
+
 #[test]
 fn what_must_not_be_published_is_not() {
     let lab = Lab::without_cache();

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Scratch directories: each is of one process, and none stays behind.
+//!
+//! `.kernel-fork.PURPOSE.PID.RANDOM` has a lock file beside it, held by who works in it. The kernel lets go of it
+//! when that process ends, however it does, and the next run removes what it can lock. A process id alone would
+//! not tell: directories are shared with other containers and, over NFS, with other machines. There a directory
+//! cannot be locked either, only a file that is open for writing.
+
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::rc::Rc;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{flock, FlockOperation};
+use rustix::io::Errno;
+use tempfile::NamedTempFile;
+
+use super::Effects;
+
+/// How the name of each scratch begins: nothing of the person's is ever swept away.
+const MARK: &str = ".kernel-fork.";
+/// What the name of its lock file has behind that.
+const LOCK: &str = ".lock";
+
+/// A directory of this process's own; removed when dropped, and by the next run if this one was killed.
+pub struct Scratch {
+    path: Utf8PathBuf,
+    lock: NamedTempFile,
+    all: Rc<RefCell<Vec<Utf8PathBuf>>>,
+}
+
+impl Scratch {
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    pub fn join(&self, name: impl AsRef<Utf8Path>) -> Utf8PathBuf {
+        self.path.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.all.borrow_mut().retain(|p| p != &self.path);
+        // What a chroot's users have left is removed by the next run, which finds it by the lock file.
+        let _ = fs::remove_dir_all(&self.path);
+        self.lock.disable_cleanup(self.path.symlink_metadata().is_ok());
+    }
+}
+
+impl Effects {
+    /// A new scratch directory in `parent` (made if need be), or among the cache's where it is `None`.
+    ///
+    /// # Errors
+    /// `parent` cannot be written.
+    pub fn scratch(&self, purpose: &str, parent: Option<&Utf8Path>) -> Result<Scratch> {
+        let parent = match parent {
+            Some(p) => p.to_owned(),
+            // The cache may not be there yet, and a dry run does not make it.
+            None if self.dry => Utf8PathBuf::try_from(std::env::temp_dir())?,
+            None => self.cache.join("tmp"),
+        };
+        fs::create_dir_all(&parent).with_context(|| format!("cannot make {parent}"))?;
+        let parent = parent.canonicalize_utf8()?;
+        self.sweep(&parent);
+        let prefix = format!("{MARK}{purpose}.{}.", std::process::id());
+        let lock = locked(&parent, &prefix).with_context(|| format!("cannot make a file in {parent}"))?;
+        let path = Utf8Path::from_path(lock.path()).context("a scratch path is not UTF-8")?;
+        let path = Utf8PathBuf::from(path.as_str().trim_end_matches(LOCK));
+        fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot make {path}"))?;
+        self.scratches.borrow_mut().push(path.clone());
+        Ok(Scratch { path, lock, all: Rc::clone(&self.scratches) })
+    }
+
+    /// A scratch that the users of a rootless chroot can reach. They are strangers to whoever has a home of
+    /// mode 0700, which is what adduser makes: then it is in `/var/tmp`.
+    ///
+    /// # Errors
+    /// As [`Effects::scratch`].
+    pub fn shared_scratch(&self, purpose: &str) -> Result<Scratch> {
+        let reachable = self.cache_is_open();
+        let scratch = self.scratch(purpose, Some(Utf8Path::new("/var/tmp")).filter(|_| !reachable && !self.dry))?;
+        fs::set_permissions(scratch.path(), PermissionsExt::from_mode(0o755))?;
+        Ok(scratch)
+    }
+
+    /// Removes the scratches of processes that were killed. What cannot be removed now (another user's) is no
+    /// reason not to work.
+    fn sweep(&self, parent: &Utf8Path) {
+        for entry in parent.read_dir_utf8().into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(of) = name.strip_suffix(LOCK).filter(|n| n.starts_with(MARK)) else { continue };
+            if !entry.file_type().is_ok_and(|t| t.is_file()) {
+                continue;
+            }
+            let Ok(file) = File::options().write(true).open(entry.path()) else { continue };
+            let dir = parent.join(of);
+            // Held until both are gone: another one may be sweeping too.
+            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+                && (self.remove_dir(&dir).is_ok() || !dir.exists())
+            {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// A lock file of a name that nobody has, and its lock. A file system without locks is one that nobody sweeps.
+fn locked(parent: &Utf8Path, prefix: &str) -> Result<NamedTempFile> {
+    loop {
+        let lock = tempfile::Builder::new().prefix(prefix).suffix(LOCK).tempfile_in(parent)?;
+        // Between the two a sweep may have taken it for a dead one's.
+        let swept = flock(&lock, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK);
+        if !swept && lock.as_file().metadata()?.nlink() > 0 {
+            return Ok(lock);
+        }
+    }
+}
