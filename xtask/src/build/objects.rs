@@ -37,14 +37,23 @@ impl<'a> Objects<'a> {
         let this = Self { fx, dir, made_by, _lock: lock };
         let sound = fs::read_to_string(this.record()).is_ok_and(|made_by| made_by == this.made_by);
         if !sound || !this.is_ours()? {
-            fx.remove(this.dir.join("mounted"))?;
+            fx.remove(this.record())?;
+            fx.remove(this.mounted())?;
         }
-        fx.remove(this.record())?;
         fx.create_dir(this.mounted())?;
         // The build's user is a stranger here and has to make one directory; then it is closed again.
         let mode = if this.tree().exists() { 0o755 } else { 0o777 };
         fs::set_permissions(this.mounted(), PermissionsExt::from_mode(mode))?;
         Ok(this)
+    }
+
+    /// From now on they change: until the build has come to an end by itself, they count no more.
+    ///
+    /// # Errors
+    /// The record cannot be removed.
+    pub fn begin(&self) -> Result<()> {
+        self.fx.remove(self.record())?;
+        Ok(())
     }
 
     /// What the chroot gets to see.

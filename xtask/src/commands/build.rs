@@ -17,6 +17,7 @@ use crate::build::chroot::{Chroot, Recipe};
 use crate::build::compiler::{self, Adapted, Configured};
 use crate::build::farm::worker::Worker;
 use crate::build::metadata::{self, Metadata};
+use crate::build::objects::Objects;
 use crate::build::progress::Progress;
 use crate::build::sbuild::Builder as Sbuild;
 use crate::build::source::{Makefile, Source};
@@ -209,6 +210,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let mut progress = Progress::new(fx, &format!("{} {} {}", workspace.root, plan.flavour, plan.host.debian))?;
     let clean = objects.as_ref().is_none_or(|o| !o.any());
     let run = if plan.direct { direct::run } else { sbuild::run };
+    objects.as_ref().map_or(Ok(()), Objects::begin)?;
     let ended = run(fx, &job, &mut progress);
     if let Some(objects) = objects.filter(|_| ended.is_ok() || outcome::by_itself(&log)) {
         objects.whole()?;

@@ -49,6 +49,18 @@ fn only_what_changed_is_compiled_and_the_packages_are_a_clean_build_s() {
     std::fs::write(kept(&lab).join("Makefile"), "broken\n").unwrap();
     std::fs::write(kept(&lab).join("../git/index.lock"), "").unwrap();
 
+    // And a build of it came to nothing before there was anything to compile.
+    lab.edit(
+        "kernel/Cargo.toml",
+        "slim = { base = \"tiny\" }",
+        "slim = { base = \"tiny\", modules = \"init/main.c\" }",
+    );
+    lab.commit("kernel", "no listing");
+    let out = lab.path("none").display().to_string();
+    let args = ["build", "arm64", "--cross", "--flavour", "slim", "--incremental", "--out", &out];
+    lab.xtask(&args).fails(3, &["no line of lsmod's"]);
+    lab.git("kernel", &["reset", "--quiet", "--hard", "HEAD~1"]);
+
     build(&lab, "second", &["--incremental"]);
     let again = compiled(&lab, "second");
     assert!(again.iter().any(|o| o == "drivers/net/dummy.o"), "{again:?}");
