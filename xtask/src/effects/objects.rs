@@ -84,6 +84,11 @@ impl Session<'_> {
         Ok(id)
     }
 
+    /// Notes an object that was made without the session, so that [`Session::publish`] stores it.
+    pub fn note(&self, id: Oid) {
+        self.made.borrow_mut().push(id);
+    }
+
     /// The tree without an entry.
     ///
     /// # Errors

@@ -87,8 +87,11 @@ fn renamed(session: &Session, [base, ours, theirs]: [Oid; 3]) -> Result<Option<M
     }
     let tree = index.write_tree_to(repo)?;
     session.note_trees(tree, ours)?;
-    let updates =
+    let updates: Updates =
         changes(repo, ours, tree)?.into_iter().map(|c| (c.path, c.new.map(|(m, id)| (file_mode(m), id)))).collect();
+    // libgit2 has written what it merged itself; a submodule's commit is nowhere.
+    let written = updates.iter().filter_map(|(_, new)| *new).filter(|(mode, _)| *mode != FileMode::Commit);
+    written.for_each(|(_, id)| session.note(id));
     Ok(Some(Merged { tree, updates, conflicts: Vec::new() }))
 }
 

@@ -109,6 +109,20 @@ fn what_the_vendor_took_in_is_dropped_and_said() {
     sound(&lab);
 }
 
+#[test]
+fn a_file_that_the_vendor_renamed_and_changed_takes_the_lab_s_change() {
+    let (lab, _) = lab();
+    release(&lab, |lab| {
+        let text = lab.text("vendor/init/main.c");
+        lab.write("vendor/init/begin.c", &format!("{text}/* the vendor was here */\n"));
+        std::fs::remove_file(lab.path("vendor/init/main.c")).unwrap();
+    });
+    lab.xtask(&["rebase", NEXT]).ok();
+    sound(&lab);
+    let both = lab.text("kernel/init/begin.c");
+    assert!(both.contains("/* the lab was here */") && both.contains("/* the vendor was here */"), "{both}");
+}
+
 /// The vendor changes the same line as the lab.
 fn conflict() -> (Lab, String) {
     let (lab, _) = lab();
