@@ -15,6 +15,9 @@ use crate::effects::{Effects, Run};
 
 /// The driver's name in configuration and attributes.
 const NAME: &str = "kernel-fork";
+/// How git calls it, by a shell: from wherever the repository is by then.
+const CALL: &str =
+    "\"$(git rev-parse --path-format=absolute --git-common-dir)\"/kernel-fork-driver merge-driver %O %A %B %P";
 const FILES: [&str; 4] = ["changelog", "config/annotations*", "control*", "control.d/*.stub"];
 
 /// Where the driver is: this program as it was when it was last set up.
@@ -41,8 +44,7 @@ pub fn set(fx: &Effects, repo: &Repository) -> Result<()> {
         fx.change(&new, cmd!(fx.sh, "cp --force {own} {new}"))?;
     }
     fx.rename(&new, &program)?;
-    let quoted = format!("'{}'", program.as_str().replace('\'', r"'\''"));
-    for (key, value) in [("name", "merge by meaning"), ("driver", &format!("{quoted} merge-driver %O %A %B %P"))] {
+    for (key, value) in [("name", "merge by meaning"), ("driver", CALL)] {
         fx.change(&common, fx.git(&common).args(["config", &format!("merge.{NAME}.{key}"), value]))?;
     }
     let file = common.join("info/attributes");
@@ -69,23 +71,29 @@ pub fn set(fx: &Effects, repo: &Repository) -> Result<()> {
 /// # Errors
 /// A conflict: then `ours` has the marks.
 pub fn merge(fx: &Effects, base: &Utf8Path, ours: &Utf8Path, theirs: &Utf8Path, path: &str) -> Result<()> {
-    // libgit2 is not ready for anything before a repository is open.
-    let repo = Repository::discover(".").context("this is no git repository")?;
     let read = |file: &Utf8Path| std::fs::read(file).with_context(|| format!("cannot read {file}"));
     let (before, now, after) = (read(base)?, read(ours)?, read(theirs)?);
-    let texts = Texts { base: &before, ours: &now, theirs: &after };
-    let merged = match tree::lines(&texts)? {
-        Some(merged) => Some(merged),
-        None => {
-            let head = repo.head()?.peel_to_tree()?.id();
-            by_meaning(&repo, path, &texts, [head, head, head])
-        }
-    };
-    if let Some(merged) = merged {
+    let merged = merged(path, &Texts { base: &before, ours: &now, theirs: &after });
+    if let Ok(Some(merged)) = &merged {
         fx.write(ours, merged)?;
         return Ok(());
     }
+    // Also where nothing could be tried (the conflict of a rebase is merged aside, in no repository): a file
+    // without marks looks as if it were merged.
     let marks = cmd!(fx.sh, "git merge-file -L ours -L base -L theirs {ours} {base} {theirs}");
-    fx.change(ours, Run::from(marks).any_status())?;
+    if fx.output(ours, Run::from(marks).any_status())?.is_some_and(|said| said.status.success()) {
+        return Ok(());
+    }
+    merged?;
     fail!(Check, "{path} cannot be merged by what it means: both sides changed the same")
+}
+
+fn merged(path: &str, texts: &Texts) -> Result<Option<Vec<u8>>> {
+    // libgit2 is not ready for anything before a repository is open.
+    let repo = Repository::discover(".").context("this is no git repository")?;
+    if let Some(merged) = tree::lines(texts)? {
+        return Ok(Some(merged));
+    }
+    let head = repo.head()?.peel_to_tree()?.id();
+    Ok(by_meaning(&repo, path, texts, [head; 3]))
 }

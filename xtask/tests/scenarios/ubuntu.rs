@@ -185,3 +185,45 @@ fn changelog_annotations_and_build_depends_never_cost_a_conflict() {
     lab.xtask(&["flavour", "check"]).ok();
     assert_eq!(lab.git("kernel", &["status", "--porcelain"]), "");
 }
+
+#[test]
+fn a_true_conflict_in_what_is_merged_by_meaning_is_marked() {
+    let lab = Lab::new();
+    let url = vendor(&lab, "6.1.0-7.9");
+    lab.xtask(&["fork", TAG, "--url", &url]).ok();
+    lab.edit("kernel/debian.master/control.stub.in", "Vcs-Git: x", "Vcs-Git: the-lab");
+    lab.commit("kernel", "packaging: ours");
+    lab.edit("vendor/debian.master/control.stub.in", "Vcs-Git: x", "Vcs-Git: the-vendor");
+    lab.edit("vendor/debian.master/changelog", "6.1.0-7.9", "6.1.0-8.10");
+    lab.tag("vendor", "Ubuntu-6.1.0-8.10");
+    lab.xtask(&["rebase", "--latest"]).fails(7, &["packaging: ours", "control.stub.in", "--continue"]);
+    let marked = lab.text("kernel/debian.master/control.stub.in");
+    for part in ["<<<<<<<", "Vcs-Git: the-lab", "Vcs-Git: the-vendor", ">>>>>>>"] {
+        assert!(marked.contains(part), "no `{part}` in {marked}");
+    }
+}
+
+#[test]
+fn a_repository_that_was_moved_still_merges_by_meaning() {
+    let lab = Lab::new();
+    let url = vendor(&lab, "6.1.0-7.9");
+    // Made in a scratch beside it, moved to its place, and moved again.
+    lab.xtask(&["fork", TAG, "--url", &url, "--into", "../first"]).ok();
+    let fork = "the lab's $HOME";
+    std::fs::rename(lab.path("first"), lab.path(fork)).unwrap();
+    let control = format!("{fork}/debian.master/control.stub.in");
+    lab.edit(&control, " openssl,\n", " openssl,\n libssl-dev:native,\n");
+    lab.commit(fork, "packaging: ours");
+    lab.git(fork, &["worktree", "add", "--quiet", "--detach", "../beside", "HEAD~1"]);
+    let sorted =
+        CONTROL.replace(" debhelper (>= 9),\n openssl,\n bc,\n", " bc,\n debhelper (>= 9),\n dwarves,\n openssl,\n");
+    lab.write("beside/debian.master/control.stub.in", &sorted);
+    lab.commit("beside", "packaging: the vendor's");
+    let theirs = lab.git("beside", &["rev-parse", "HEAD"]);
+    lab.git("beside", &["cherry-pick", "6.1-tickless"]);
+    lab.git(fork, &["cherry-pick", &theirs]);
+    for at in ["beside", fork] {
+        let both = lab.text(&format!("{at}/debian.master/control.stub.in"));
+        assert!(both.contains(" dwarves,\n") && both.contains(" libssl-dev:native,\n"), "{both}");
+    }
+}
