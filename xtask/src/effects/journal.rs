@@ -31,6 +31,10 @@ pub struct Move {
     /// The tree that is to be checked out, where it is not that of `new`.
     #[serde(default)]
     pub files: Option<String>,
+    /// The last of the refs that move first, and where to: once it is there, they have. Without one, that is
+    /// `branch` at `new`.
+    #[serde(default)]
+    pub last: Option<(String, String)>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

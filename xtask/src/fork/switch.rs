@@ -53,7 +53,8 @@ pub fn switch(
         )?;
     }
     let files = to.files.map(|tree| tree.to_string());
-    journal.moving(Move { branch: to.branch.map(str::to_owned), old: old.clone(), new: new.clone(), files })?;
+    let last = refs.iter().rev().find_map(|m| Some((m.name.to_owned(), m.new?.to_string())));
+    journal.moving(Move { branch: to.branch.map(str::to_owned), old: old.clone(), new: new.clone(), files, last })?;
     if let Err(error) = session.publish(refs) {
         journal.moved()?;
         return Err(error);
@@ -97,8 +98,11 @@ fn known(fx: &Effects, root: &Utf8Path, files: &[(&str, Entry)]) -> Result<()> {
 /// A file that is not yet updated was changed by the person in the meantime.
 pub fn recover(fx: &Effects, root: &Utf8Path, repo: &Repository, journal: &Journal) -> Result<Option<String>> {
     let Some((what, left)) = journal.left() else { return Ok(None) };
-    let at = repo.refname_to_id(left.branch.as_deref().unwrap_or("HEAD")).ok().map(|id| id.to_string());
-    if at.as_ref() != Some(&left.new) {
+    let (name, wanted) = match &left.last {
+        Some((name, wanted)) => (name.as_str(), wanted),
+        None => (left.branch.as_deref().unwrap_or("HEAD"), &left.new),
+    };
+    if repo.refname_to_id(name).ok().map(|id| id.to_string()).as_ref() != Some(wanted) {
         journal.moved()?;
         return Ok(None);
     }

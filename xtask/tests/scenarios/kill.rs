@@ -159,8 +159,12 @@ fn in_the_way() -> Lab {
 
 /// The same, stopped.
 fn stopped() -> Lab {
+    stopped_in(&["rebase", NEXT])
+}
+
+fn stopped_in(command: &[&str]) -> Lab {
     let lab = in_the_way();
-    lab.xtask(&["rebase", NEXT]).fails(7, &["init/main.c", "--continue"]);
+    lab.xtask(command).fails(7, &["init/main.c", "--continue"]);
     lab
 }
 
@@ -189,10 +193,18 @@ fn stop(points: usize) -> usize {
 }
 
 fn go_on(points: usize) -> usize {
-    let lab = stopped();
+    resolve(&stopped()).killed(0, points)
+}
+
+fn go_on_beside(points: usize) -> usize {
+    resolve(&stopped_in(&["rebase", NEXT, "--to-branch", "next"])).killed(0, points)
+}
+
+/// What is left to do is to go on.
+fn resolve(lab: &Lab) -> Scene<'_> {
     lab.write("kernel/init/main.c", &lab.text("vendor/init/main.c").replacen("the vendor was", "both were", 1));
     lab.git("kernel", &["add", "init/main.c"]);
-    Scene::new(&lab, &["rebase", "--continue"], Some("lib/crc.c")).killed(0, points)
+    Scene::new(lab, &["rebase", "--continue"], Some("lib/crc.c"))
 }
 
 fn skip(points: usize) -> usize {
@@ -243,8 +255,8 @@ fn at_every_moment() {
 #[test]
 #[ignore = "some hundred kills: `cargo xtask ci --full`"]
 fn at_every_moment_of_a_rebase_that_stops() {
-    let kills = stop(60) + go_on(60) + skip(30) + abort(30);
-    assert!(kills > 160, "{kills}");
+    let kills = stop(60) + go_on(60) + go_on_beside(60) + skip(30) + abort(30);
+    assert!(kills > 210, "{kills}");
 }
 
 /// A kill in the middle of the update of the work tree, made by hand: some files are new, one is half
@@ -298,4 +310,26 @@ fn two_at_once_do_not_meet() {
     lab.xtask(&["flavour", "regen"]).fails(7, &["at work on this repository"]);
     drop(lock);
     lab.xtask(&["rebase", NEXT]).ok();
+}
+
+#[test]
+fn a_move_beside_the_new_branch_is_only_finished_where_that_is_there() {
+    let lab = stopped_in(&["rebase", NEXT, "--to-branch", "next"]);
+    let scene = resolve(&lab);
+    let (mut before, mut after) = (0, scene.run(0, Victim::Nobody).1);
+    // The first change before which a kill leaves a move that was begun.
+    while after - before > 1 {
+        let middle = (before + after) / 2;
+        scene.put_back();
+        assert_eq!(scene.run(middle, Victim::Both).0.code, -1, "{middle}");
+        let begun = fs::read_to_string(lab.path("kernel/.git/kernel-fork/journal.json"));
+        let made = scene.branches().contains("refs/heads/next");
+        let begun = begun.map_or(made, |text| !text.contains("\"move\": null"));
+        *(if begun { &mut after } else { &mut before }) = middle;
+    }
+    scene.put_back();
+    scene.run(after, Victim::Both).0.fails(-1, &[]);
+    assert!(!scene.branches().contains("refs/heads/next"));
+    lab.xtask(&["rebase", "--continue"]).ok();
+    assert!(lab.git("kernel", &["log", "--format=%s", "next"]).contains("init: a remark"));
 }
