@@ -17,7 +17,7 @@ mod objects;
 mod scratch;
 mod signals;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,8 @@ pub struct Effects {
     dry: bool,
     cache: Utf8PathBuf,
     scratches: Rc<RefCell<Vec<Utf8PathBuf>>>,
+    /// Since when what was begun is being taken away ([`Effects::cleanup`]).
+    cleaning: Cell<Option<Instant>>,
 }
 
 impl Effects {
@@ -55,7 +57,8 @@ impl Effects {
         {
             std::env::remove_var(variable);
         }
-        Ok(Self { sh: xshell::Shell::new()?, ui, dry, cache: files::cache_dir()?, scratches: Rc::default() })
+        let (sh, cache) = (xshell::Shell::new()?, files::cache_dir()?);
+        Ok(Self { sh, ui, dry, cache, scratches: Rc::default(), cleaning: Cell::default() })
     }
 
     /// Where chroots, sources and other things that can be made again are kept.

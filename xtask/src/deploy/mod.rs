@@ -88,7 +88,7 @@ impl<'a> Target<'a> {
             Ok(did)
         });
         // Also after a failure; then that is what counts.
-        let dropped = self.change(&["drop", &dir], "");
+        let dropped = fx.cleanup(|| self.change(&["drop", &dir], ""));
         did.and_then(|did| dropped.map(|_| did))
     }
 

@@ -16,7 +16,8 @@ use super::command::{Did, Ended, Output, Run};
 use super::{signals, Effects};
 use crate::error::{Failure, Kind};
 
-/// How long a child may take to clean up after SIGTERM before SIGKILL. sbuild removes its chroot then.
+/// How long clean-up may take: a child's after SIGTERM and before SIGKILL (sbuild removes its chroot then), and ours
+/// after an interruption.
 const GRACE: Duration = Duration::from_secs(60);
 /// How many of the last lines a failure shows.
 const LAST_LINES: usize = 12;
@@ -29,7 +30,17 @@ impl Effects {
     pub fn read<'a>(&self, run: impl Into<Run<'a>>) -> Result<Output> {
         let mut run = run.into();
         self.ui.command(&run.line());
+        run.cleaning = self.cleaning.get();
         execute(&mut run)
+    }
+
+    /// Takes away what was begun: an interruption, which may be the reason, ends none of the programs that `f` runs
+    /// before they have had their time.
+    pub fn cleanup<T>(&self, f: impl FnOnce() -> T) -> T {
+        let before = self.cleaning.replace(Some(Instant::now()));
+        let outcome = f();
+        self.cleaning.set(before);
+        outcome
     }
 
     /// Runs a program that changes something at or below `path`; in a dry run only says so.
@@ -51,6 +62,7 @@ impl Effects {
             return Ok(None);
         }
         self.ui.command(&run.line());
+        run.cleaning = self.cleaning.get();
         Ok(Some(execute(&mut run)?))
     }
 }
@@ -86,6 +98,8 @@ fn execute(run: &mut Run) -> Result<Output> {
         anyhow::Error::from(e).context(Failure::new(Kind::Machine, format!("cannot start `{program}`")).hint(hint))
     })?;
 
+    let cleaning = run.cleaning;
+    let interrupted = || signals::interrupted() && cleaning.is_none_or(|since| since.elapsed() > GRACE);
     let mut stdout = Vec::new();
     let mut last = VecDeque::new();
     let mut by = Ended::Itself;
@@ -142,7 +156,7 @@ fn execute(run: &mut Run) -> Result<Output> {
                 if silent && by == Ended::Itself {
                     by = Ended::Silent;
                 }
-                if signals::interrupted() || by != Ended::Itself {
+                if interrupted() || by != Ended::Itself {
                     end(&mut child);
                     break;
                 }
@@ -155,7 +169,7 @@ fn execute(run: &mut Run) -> Result<Output> {
     }
     let status = child.wait();
     // Then it may have been waited for already, with all that it had started.
-    if signals::interrupted() {
+    if interrupted() {
         fail!(Interrupted, "interrupted during `{}`", run.name);
     }
     let status = status?;

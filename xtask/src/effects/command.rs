@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::process::{Command, ExitStatus};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -62,6 +62,8 @@ pub struct Run<'a> {
     pub(super) any_status: bool,
     pub(super) silence: Option<Duration>,
     pub(super) may_be_silent: bool,
+    /// Since when clean-up is under way, if that is what it is for.
+    pub(super) cleaning: Option<Instant>,
     pub(super) kind: Kind,
     pub(super) hint: Option<String>,
     shown: Option<String>,
@@ -82,6 +84,7 @@ impl From<xshell::Cmd<'_>> for Run<'_> {
             any_status: false,
             silence: None,
             may_be_silent: false,
+            cleaning: None,
             kind: Kind::Machine,
             hint: None,
             shown: None,

@@ -101,6 +101,18 @@ pub fn graft(fx: &Effects, repo: &Repository, at: &Utf8Path, url: &str, root: &R
         }
     };
     added.full = full || added.full;
+    let first = added.roots.is_empty();
+    let outcome = join_on(fx, repo, at, url, root, &mut added);
+    if outcome.is_err() && first {
+        if let Err(error) = fx.cleanup(|| ungraft(fx, repo, at)) {
+            let error = crate::error::sentence(&error);
+            fx.ui.warn(&format!("not all is gone again ({error}); `cargo xtask graft-history --undo` tries once more"));
+        }
+    }
+    outcome
+}
+
+fn join_on(fx: &Effects, repo: &Repository, at: &Utf8Path, url: &str, root: &Root, added: &mut Added) -> Result<Did> {
     added.write(fx, repo)?;
     let set =
         |key: &str, value: &str| fx.change(at, fx.git(at).args(["config", &format!("remote.{REMOTE}.{key}"), value]));
@@ -116,18 +128,9 @@ pub fn graft(fx: &Effects, repo: &Repository, at: &Utf8Path, url: &str, root: &R
     let refspec = format!("+{}:{held}", root.tag.refname());
     args.extend([REMOTE, &refspec]);
     let fetch = network(fx, at, url, &args).watch(|line| fx.ui.progress(line));
-    match fx.change(at, fetch) {
-        Ok(Did::Done) => {}
-        Ok(Did::Planned) => {
-            fx.ui.planned(&format!("git replace --graft {} {}", root.id, root.commit));
-            return Ok(Did::Planned);
-        }
-        Err(error) => {
-            if added.roots.is_empty() {
-                ungraft(fx, repo, at)?;
-            }
-            return Err(error);
-        }
+    if fx.change(at, fetch)? == Did::Planned {
+        fx.ui.planned(&format!("git replace --graft {} {}", root.id, root.commit));
+        return Ok(Did::Planned);
     }
     step.done("");
     let fetched = repo.find_reference(&held)?.peel_to_commit()?;
@@ -137,7 +140,7 @@ pub fn graft(fx: &Effects, repo: &Repository, at: &Utf8Path, url: &str, root: &R
         fail!(Input, "the vendor has moved {}: the fork was made from {was:.12}, it is {id:.12} now", root.tag.name();
             "nothing was grafted; ask the vendor why");
     }
-    tags(fx, repo, at, url, &mut added)?;
+    tags(fx, repo, at, url, added)?;
     let roots = fx.read(fx.git(at).args(["rev-list", "--max-parents=0", &root.commit.to_string()]))?.text();
     let known = fx.read(Run::from(fx.git(at).args(["config", "--get-all", VENDOR_ROOT])).any_status())?.text();
     for id in roots.lines().filter(|id| !known.lines().any(|k| k == *id)) {

@@ -54,13 +54,15 @@ impl<'a> Machine<'a> {
         Machine { lab, root }
     }
 
+    /// Where this lab's ssh is found before the machine's.
+    fn programs(&self) -> String {
+        format!("{}:{}", self.lab.path("programs").display(), std::env::var("PATH").expect("PATH"))
+    }
+
     fn deploy(&self, args: &[&str]) -> crate::lab::Outcome {
         let mut all = vec!["deploy", "box"];
         all.extend(args);
-        let outcome = {
-            let path = format!("{}:{}", self.lab.path("programs").display(), std::env::var("PATH").expect("PATH"));
-            self.lab.xtask_with(&[("PATH", &path)], &all)
-        };
+        let outcome = self.lab.xtask_with(&[("PATH", &self.programs())], &all);
         if outcome.code == 70 {
             panic!("{}\n{}", outcome.stderr, std::fs::read_to_string(self.lab.path("sshd.log")).unwrap_or_default());
         }
@@ -162,5 +164,24 @@ fn what_cannot_be_deployed_is_said_before_anything_is_copied() {
     lab.xtask(&["deploy", "--", "-oProxyCommand=x", &set]).fails(3, &["no name of a machine"]);
     lab.xtask(&["deploy", "a;b", &set]).fails(3, &["no name of a machine"]);
     lab.xtask(&["deploy", "no-such-host.invalid", &set]).fails(5, &["has to work without a question"]);
+    assert_eq!(machine.root.run("ls /var/tmp"), "");
+}
+
+#[test]
+fn an_interrupted_deployment_leaves_no_packages_there() {
+    let lab = Lab::new();
+    let machine = Machine::new(&lab);
+    let set = lab.package_set("set", "amd64", "6.1.42-1.1+lab", "a kernel");
+    machine.root.write("etc/kernel/postinst.d/slow", "755", "#!/bin/sh\ntouch /installing\nsleep 300\n");
+    let mut command = lab.command(env!("CARGO_BIN_EXE_xtask"), "kernel");
+    command.args(["deploy", "box", &set]).env("PATH", machine.programs()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    while !machine.root.dir.join("installing").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it has ended");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    lab.run("kill", &["-INT", &child.id().to_string()]).ok();
+    let outcome = crate::lab::Outcome::of(child.wait_with_output().unwrap());
+    outcome.fails(130, &["interrupted"]);
     assert_eq!(machine.root.run("ls /var/tmp"), "");
 }

@@ -122,6 +122,23 @@ fn one_that_hangs_is_given_up() {
 }
 
 #[test]
+fn what_is_interrupted_while_one_hangs_leaves_nothing() {
+    let lab = lab();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("git://{}/vendor", listener.local_addr().unwrap());
+    lab.edit("kernel/Cargo.toml", &lab.address("vendor"), &url);
+    lab.commit("kernel", "settings: a mirror");
+    let before = lab.snapshot();
+    let mut child = lab.spawn(&["graft-history", "--full"], &lab.path("said"));
+    let call = listener.accept().unwrap();
+    lab.run("kill", &["-INT", &child.id().to_string()]).ok();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{}", lab.text("said"));
+    drop(call);
+    std::fs::remove_file(lab.path("said")).unwrap();
+    lab.unchanged(&before);
+}
+
+#[test]
 fn tags_that_are_no_names_for_a_shell_are_passed_over_and_refused() {
     let lab = lab();
     let commit = lab.git("vendor", &["rev-parse", "HEAD"]);
