@@ -41,8 +41,8 @@ impl<'a> Objects<'a> {
             fx.remove(this.mounted())?;
         }
         fx.create_dir(this.mounted())?;
-        // The build's user is a stranger here and has to make one directory; then it is closed again.
-        let mode = if this.tree().exists() { 0o755 } else { 0o777 };
+        // The build's user is a stranger here and has to make one directory, which nobody else can then rename.
+        let mode = if this.tree().exists() { 0o755 } else { 0o1777 };
         fs::set_permissions(this.mounted(), PermissionsExt::from_mode(mode))?;
         Ok(this)
     }
@@ -69,9 +69,12 @@ impl<'a> Objects<'a> {
     /// The build has come to an end by itself, well or not: what is there now is whole.
     ///
     /// # Errors
-    /// The record cannot be written.
+    /// They are somebody else's, and so what was built of them cannot be trusted; the record cannot be written.
     pub fn whole(&self) -> Result<()> {
         fs::set_permissions(self.mounted(), PermissionsExt::from_mode(0o755))?;
+        if !self.is_ours()? {
+            fail!(Machine, "{} was made by another user while this was building", self.tree(); "build again, in a cache that others cannot reach: KERNEL_FORK_CACHE");
+        }
         self.fx.write(self.record(), &self.made_by)?;
         Ok(())
     }

@@ -95,6 +95,9 @@ fn assert_complete(set: &Set, machine: u16) {
 #[test]
 fn cross_and_emulated_give_the_same_packages() {
     let lab = lab();
+    let makefile = lab.text("kernel/Makefile");
+    lab.write("kernel/Makefile", &format!("{makefile}\n$(info imitated: $(QEMU_CPU).)\n"));
+    lab.commit("kernel", "say what processor qemu imitates");
     let cross = build(&lab, &["arm64", "--cross"], "cross");
     let emulated = build(&lab, &["arm64", "--emulated"], "emulated");
     assert_complete(&cross, ARM64);
@@ -116,6 +119,8 @@ fn cross_and_emulated_give_the_same_packages() {
     for mode in ["cross", "emulated"] {
         assert!(lab.text(&format!("{mode}/metadata.json")).contains("HOSTCC=x86_64-linux-gnu-gcc"));
         assert!(!lab.text(&format!("{mode}/build.log")).contains("twice: no "));
+        // And what is left to qemu runs on a processor without pointer authentication.
+        assert!(lab.text(&format!("{mode}/build.log")).contains("imitated: cortex-a57."));
     }
 
     // The same inputs are not built again, and a lost package is noticed.
