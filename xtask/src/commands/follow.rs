@@ -9,11 +9,12 @@ use git2::Repository;
 
 use super::{boot, build, rebase};
 use crate::build::metadata;
-use crate::effects::{repository, Effects, Run};
+use crate::effects::{repository, Did, Effects, RefMove, Run};
 use crate::error::{exit_code, Kind};
 use crate::flavour::news::{self, News};
 use crate::fork::history::History;
-use crate::fork::snapshot;
+use crate::fork::{backup, branch, snapshot};
+use crate::formats::tag::Tag;
 use crate::ui::bytes;
 use crate::workspace::Workspace;
 
@@ -81,24 +82,61 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
             return Ok(());
         }
     }
-    rebase::to_branch(fx, tag.name(), &name)?;
-    let Ok(tip) = repo.find_reference(&format!("refs/heads/{name}")).and_then(|r| r.peel_to_commit()) else {
-        fx.ui.planned(&format!("git switch {name} && cargo xtask build"));
+    let own = branch::current(&repo)?;
+    if to_be_made(fx, &root, &repo, &tag, &name)? {
+        rebase::to_branch(fx, tag.name(), &name)?;
+    }
+    if fx.change(&root, fx.git(&root).args(["switch", "--quiet", &name]))? == Did::Planned {
+        fx.ui.planned("cargo xtask build");
         return Ok(());
-    };
-    fx.change(&root, fx.git(&root).args(["switch", "--quiet", &name]))?;
-    let after = History::read(&repo, tip.id())?;
+    }
+    let outcome = tried(fx, &workspace, &repo, &args, &before, &name);
+    // Whatever became of it: the next run begins where this one did.
+    let back = fx.cleanup(|| fx.change(&root, fx.git(&root).args(["switch", "--quiet", backup::short(&own)])));
+    outcome.and_then(|()| back.map(drop))
+}
+
+/// Is the branch to be made? One that an earlier run has made goes first, since the lab's own may have changed; one
+/// that somebody has mended since is gone on with.
+fn to_be_made(fx: &Effects, root: &Utf8Path, repo: &Repository, tag: &Tag, name: &str) -> Result<bool> {
+    let refname = format!("refs/heads/{name}");
+    let Ok(tip) = repo.refname_to_id(&refname) else { return Ok(true) };
+    if repo.reflog(&refname)?.len() != 1 {
+        fx.ui.note(&format!("{name} is there, and has changed since it was made: this run goes on with it."));
+        return Ok(false);
+    }
+    let kept = backup::next(repo, backup::BACKUP, &refname)?;
+    let why = "follow: made anew";
+    fx.session(repo, |session| session.publish(&[RefMove { name: &kept, old: None, new: Some(tip), why }]))?;
+    let gone = fx.change(root, fx.git(root).args(["branch", "--quiet", "--delete", "--force", name]))?;
+    if gone == Did::Planned {
+        fx.ui.planned(&format!("cargo xtask rebase {} --to-branch {name}", tag.name()));
+    }
+    Ok(gone == Did::Done)
+}
+
+/// Builds, audits and boots what is checked out, the branch `name`; reports, and pushes where that is asked for.
+fn tried(
+    fx: &Effects,
+    workspace: &Workspace,
+    repo: &Repository,
+    args: &Args,
+    before: &History,
+    name: &str,
+) -> Result<()> {
+    let root = &workspace.root;
+    let after = History::read(repo, repo.head()?.peel_to_commit()?.id())?;
 
     let out = match &args.report {
         Some(dir) => Utf8PathBuf::try_from(std::path::absolute(dir)?)?,
         None => workspace.sibling("follow")?,
     };
-    let new = Workspace::find(&root)?;
-    let mut report = format!("{} follows {}.\n", tag.name(), before.root.tag.name());
-    write!(report, "{}{}", patches(fx, &root, &before, &after)?, symbols(&repo, &before, &after))?;
+    let new = Workspace::find(root)?;
+    let mut report = format!("{} follows {}.\n", after.root.tag.name(), before.root.tag.name());
+    write!(report, "{}{}", patches(fx, root, before, &after)?, symbols(repo, before, &after))?;
     let mut failed = None;
-    for flavour in flavours(&new, &args)? {
-        let (dir, text) = packages(fx, &new, &args, &flavour, &out)?;
+    for flavour in flavours(&new, args)? {
+        let (dir, text) = packages(fx, &new, args, &flavour, &out)?;
         report.push_str(&text);
         match boots(fx, &new, &dir) {
             Ok(said) => report.push_str(&said),
@@ -113,7 +151,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     fx.write(out.join("report.md"), &report)?;
     fx.ui.note(&format!("{out}/report.md says what is new."));
     if let Some(remote) = &args.push {
-        push(fx, &root, remote, &name, &before, &args, &report)?;
+        push(fx, root, remote, name, before, args, &report)?;
     }
     failed.map_or(Ok(()), Err)
 }

@@ -27,6 +27,10 @@ fn a_new_release_becomes_a_branch_packages_and_a_merge_request() {
     lab.git("kernel", &["checkout", "--quiet", "--detach"]);
     let mut detached = follow.to_vec();
     detached.extend(["--branch", "6.1-tickless"]);
+    // A run that fails on its way leaves the next one its place to begin.
+    lab.xtask(&[&detached[..], &["--suite", "hardy"]].concat()).fails(3, &["unknown suite `hardy`"]);
+    assert_eq!(lab.git("kernel", &["branch", "--show-current"]), "6.1-tickless");
+    lab.git("kernel", &["checkout", "--quiet", "--detach"]);
     // The miniature has no processes to come up with; that is for somebody to look at, too.
     lab.xtask(&detached).fails(8, &["release/v6.1.43 is pushed", "report.md", "No working init found"]);
 
@@ -51,11 +55,41 @@ fn a_new_release_becomes_a_branch_packages_and_a_merge_request() {
         assert!(options.contains(option), "no `{option}` in {options}");
     }
     assert_eq!(lab.git("kernel", &["rev-parse", "6.1-tickless"]), before, "the branch stays where it is");
-    assert_eq!(lab.git("server.git", &["rev-parse", "release/v6.1.43"]), lab.git("kernel", &["rev-parse", "HEAD"]));
+    assert_eq!(lab.git("kernel", &["branch", "--show-current"]), "6.1-tickless");
+    let release = ["rev-parse", "release/v6.1.43"];
+    assert_eq!(lab.git("server.git", &release), lab.git("kernel", &release));
 
     // A second run finds it there.
-    lab.git("kernel", &["switch", "--quiet", "6.1-tickless"]);
     lab.xtask(&follow).says(&["is there already"]);
+}
+
+#[test]
+fn what_a_failed_run_left_is_made_anew_unless_somebody_has_mended_it() {
+    let lab = Lab::new();
+    lab.forked();
+    lab.edit("vendor/Makefile", "SUBLEVEL = 42", "SUBLEVEL = 43");
+    lab.tag("vendor", "v6.1.43");
+    let fails = || lab.xtask(&["follow", "--suite", "hardy"]).fails(3, &["unknown suite `hardy`"]);
+    let release = |args: &[&str]| lab.git("kernel", &[args, &["release/v6.1.43"]].concat());
+    fails();
+    let first = release(&["rev-parse"]);
+    // The lab mends its own branch.
+    lab.write("kernel/init/lab.c", "int lab;\n");
+    lab.commit("kernel", "a patch of the lab's");
+    let planned = lab.xtask(&["--dry-run", "follow"]).ok().stdout;
+    assert!(planned.contains("branch --quiet --delete") && planned.contains("rebase v6.1.43"), "{planned}");
+    assert_eq!(release(&["rev-parse"]), first);
+    fails();
+    assert!(release(&["log", "--format=%s"]).contains("a patch of the lab's"));
+    assert_eq!(lab.git("kernel", &["rev-parse", "refs/fork/backup/release/v6.1.43/1"]), first);
+    // Or what was made of it.
+    lab.git("kernel", &["switch", "--quiet", "release/v6.1.43"]);
+    lab.write("kernel/init/mended.c", "int mended;\n");
+    lab.commit("kernel", "mended");
+    let mended = release(&["rev-parse"]);
+    lab.git("kernel", &["switch", "--quiet", "6.1-tickless"]);
+    assert!(fails().stderr.contains("goes on with it"));
+    assert_eq!(release(&["rev-parse"]), mended);
 }
 
 #[test]
