@@ -28,8 +28,8 @@ pub use command::{quote, Did, Ended, Output, Run};
 pub use files::free_bytes;
 pub use journal::{state_dir, Journal, Move};
 pub use kept::{Hold, Lock};
-pub use objects::{repository, RefMove, Session};
-pub use scratch::Scratch;
+pub use objects::{repository, sound, sound_below, RefMove, Session};
+pub use scratch::{read_plain, Scratch};
 
 use crate::error::Failure;
 use crate::ui::Ui;

@@ -4,8 +4,6 @@
 //!
 //! `commands` calls it. The makefiles and programs of the package run, in the sandbox of [`Root`] alone.
 
-use std::fs;
-
 use anyhow::Result;
 
 use super::root::Root;
@@ -62,13 +60,14 @@ pub fn compile(root: &Root, releases: &[Release], host: &Arch) -> Result<Made> {
         let uname = release.uname();
         let headers = format!("/usr/src/linux-headers-{uname}");
         let package = format!("linux-headers-{uname}");
-        let dir = root.dir().join("probe");
-        fs::create_dir_all(&dir)?;
-        fs::write(dir.join("probe.c"), SOURCE)?;
-        fs::write(dir.join("Makefile"), "obj-m := probe.o\n")?;
-        let make = ["make", "-C", &headers, "M=/probe", "modules"].map(str::to_owned);
+        // Outside of the root, where the packages could have a link in its place.
+        let dir = root.fx().scratch("module", None)?;
+        dir.put("probe.c", SOURCE)?;
+        dir.put("Makefile", "obj-m := probe.o\n")?;
+        let bind = ["--bind", dir.path().as_str(), "/mnt/probe"].map(str::to_owned);
+        let make = ["make", "-C", &headers, "M=/mnt/probe", "modules"].map(str::to_owned);
         let mut last = Vec::new();
-        let run = Run::from(root.sandbox(&[], make.into_iter())).any_status().or(Kind::Machine, "");
+        let run = Run::from(root.sandbox(&bind, make.into_iter())).any_status().or(Kind::Machine, "");
         let made = root.fx().read(run.watch(|line| last.push(line.to_owned())))?;
         let mut say = |what: String| {
             let why = "DKMS, and whoever needs a driver of their own, could not use this kernel";
@@ -85,7 +84,7 @@ pub fn compile(root: &Root, releases: &[Release], host: &Arch) -> Result<Made> {
                 .collect();
             say(format!("a module cannot be compiled against it: {error}"));
         } else {
-            let bytes = fs::read(dir.join(FILE)).unwrap_or_default();
+            let bytes = dir.take(FILE).unwrap_or_default();
             let magic = elf::module(&bytes).ok().and_then(|m| m.vermagic).unwrap_or_default();
             if elf::machine(&bytes) != Some(host.elf) {
                 say(format!("the module that it makes is not for {}", host.debian));
@@ -95,7 +94,6 @@ pub fn compile(root: &Root, releases: &[Release], host: &Arch) -> Result<Made> {
                 modules.push((uname, bytes));
             }
         }
-        fs::remove_dir_all(&dir)?;
     }
     Ok(Made { found, modules })
 }

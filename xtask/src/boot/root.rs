@@ -119,9 +119,12 @@ impl<'a> Root<'a> {
     /// # Errors
     /// The modules of that kernel are not installed.
     pub fn add_module(&self, uname: &str, file: &str, module: &[u8]) -> Result<()> {
-        let dir = self.dir().join("lib/modules").join(uname).join("extra");
-        fs::create_dir_all(&dir)?;
-        fs::write(dir.join(file), module)?;
+        // In the sandbox, where a link of the packages leads nowhere else.
+        self.scratch.put(file, module)?;
+        let (from, to) = (self.scratch.join(file), format!("/lib/modules/{uname}/extra/{file}"));
+        let bind = ["--ro-bind", from.as_str(), "/mnt/module"].map(str::to_owned);
+        let install = ["install", "-D", "--mode=644", "/mnt/module", &to].map(str::to_owned);
+        self.fx.read(self.sandbox(&bind, install.into_iter()))?;
         self.fx.read(self.sandbox(&[], ["depmod", uname].map(str::to_owned).into_iter()))?;
         Ok(())
     }
@@ -133,7 +136,7 @@ impl<'a> Root<'a> {
     pub fn image(&self, uname: &str) -> Result<Utf8PathBuf> {
         let boot = self.dir().join("boot");
         let names = ["vmlinuz", "vmlinux"].map(|name| boot.join(format!("{name}-{uname}")));
-        match names.into_iter().find(|p| p.is_file() && !p.is_symlink()) {
+        match names.into_iter().find(|p| !boot.is_symlink() && p.is_file() && !p.is_symlink()) {
             Some(image) => Ok(image),
             None => fail!(Check, "the packages have no image of {uname}"; "cargo xtask audit"),
         }

@@ -102,7 +102,8 @@ impl Effects {
     pub fn lock(&self, dir: &Utf8Path, hold: Hold) -> Result<Option<Lock>> {
         let path = &dir.join(LOCK);
         // Over NFS a lock is only had on what is open for writing.
-        let file = File::options().create(true).append(true).open(path).with_context(|| format!("cannot lock {path}"))?;
+        let file =
+            File::options().create(true).append(true).open(path).with_context(|| format!("cannot lock {path}"))?;
         let lock = Lock(file);
         // Whoever we start holds it too: if this process is killed, what it has started may go on for a while.
         rustix::io::fcntl_setfd(&lock.0, rustix::io::FdFlags::empty())?;

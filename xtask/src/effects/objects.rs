@@ -6,6 +6,7 @@
 //! dry run, an error or a kill before that leaves the repository as it was.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
@@ -21,6 +22,41 @@ use super::Effects;
 /// There is none.
 pub fn repository(path: &Utf8Path) -> Result<Repository> {
     Repository::open(path).with_context(|| format!("{path} is no git repository"))
+}
+
+/// Makes sure that each name in a tree that came from elsewhere is that of one file in its directory: neither
+/// libgit2 nor a fetch does.
+///
+/// # Errors
+/// A name leads elsewhere, or is there twice.
+pub fn sound(tree: &Tree) -> Result<()> {
+    let mut seen = HashSet::new();
+    for entry in tree {
+        let name = entry.name_bytes();
+        let leads =
+            [&b"."[..], b"..", b""].contains(&name) || name.contains(&b'/') || name.eq_ignore_ascii_case(b".git");
+        if leads || !seen.insert(name.to_vec()) {
+            let what = if leads { "is no name for a file" } else { "is there twice" };
+            fail!(Input, "`{}` in the tree {} {what}", String::from_utf8_lossy(name), tree.id();
+                "no git makes such a tree: ask whoever made it");
+        }
+    }
+    Ok(())
+}
+
+/// [`sound`] of a tree and of all below it.
+///
+/// # Errors
+/// As there.
+pub fn sound_below(repo: &Repository, tree: Oid) -> Result<()> {
+    let (mut seen, mut left) = (HashSet::new(), vec![tree]);
+    while let Some(id) = left.pop() {
+        let tree = repo.find_tree(id)?;
+        sound(&tree)?;
+        let below = tree.iter().filter(|e| e.kind() == Some(ObjectType::Tree)).map(|e| e.id());
+        left.extend(below.filter(|id| seen.insert(*id)));
+    }
+    Ok(())
 }
 
 /// Where a ref is to go. `old` is what it must be at (`None`: not there yet), `new` where it is to be
@@ -223,5 +259,39 @@ impl Session<'_> {
     /// The directory that objects and branches are in: a linked work tree has only its HEAD for itself.
     fn git_dir(&self) -> Result<&Utf8Path> {
         Utf8Path::from_path(self.repo.commondir()).context("the repository's path is not UTF-8")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use git2::{ObjectType, Oid, Repository};
+
+    use super::sound_below;
+
+    #[test]
+    fn names_that_lead_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = Repository::init_bare(dir.path()).unwrap();
+        let odb = repo.odb().unwrap();
+        let blob = odb.write(ObjectType::Blob, b"../../..").unwrap();
+        let tree = |entries: &[(&str, &str, Oid)]| {
+            let mut bytes = Vec::new();
+            for (mode, name, id) in entries {
+                bytes.extend(format!("{mode} {name}\0").bytes());
+                bytes.extend(id.as_bytes());
+            }
+            odb.write(ObjectType::Tree, &bytes).unwrap()
+        };
+        let below = tree(&[("100644", "..a", blob), ("100644", "b", blob), ("40000", "c", tree(&[]))]);
+        let fine = tree(&[("40000", "a", below), ("100644", "b", blob), ("40000", "scripts", below)]);
+        sound_below(&repo, fine).unwrap();
+        for name in [".", "..", "a/b", ".git", ".GiT"] {
+            let bad = tree(&[("40000", "scripts", tree(&[("40000", name, below)]))]);
+            let said = sound_below(&repo, bad).unwrap_err().to_string();
+            assert!(said.contains(&format!("`{name}` in the tree")), "{said}");
+        }
+        let twice = tree(&[("120000", "a", blob), ("100644", "a-b", blob), ("40000", "a", below)]);
+        let said = sound_below(&repo, twice).unwrap_err().to_string();
+        assert!(said.ends_with("is there twice"), "{said}");
     }
 }

@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::rc::Rc;
 
@@ -23,6 +24,8 @@ use super::Effects;
 const MARK: &str = ".kernel-fork.";
 /// What the name of its lock file has behind that.
 const LOCK: &str = ".lock";
+/// Of what a sandbox leaves, a configuration or a small module.
+const LARGEST: u64 = 64 << 20;
 
 /// A directory of this process's own; removed when dropped, and by the next run if this one was killed.
 pub struct Scratch {
@@ -39,6 +42,47 @@ impl Scratch {
     pub fn join(&self, name: impl AsRef<Utf8Path>) -> Utf8PathBuf {
         self.path.join(name)
     }
+
+    /// Writes a file of it that a sandbox may have put a link in the place of: the link goes, what it led to stays.
+    ///
+    /// # Errors
+    /// A directory is in the place.
+    pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+        file.write_all(bytes.as_ref())?;
+        file.persist(self.join(name)).with_context(|| format!("cannot write {name}"))?;
+        Ok(())
+    }
+
+    /// Reads a file of it that a sandbox may have written, as [`read_plain`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn take(&self, name: &str) -> Result<Vec<u8>> {
+        read_plain(&self.join(name))
+    }
+}
+
+/// Reads a file that a sandbox may have written: no link, no pipe, no device, and no more than memory can hold.
+///
+/// # Errors
+/// It is not there, or something else.
+pub fn read_plain(path: &Utf8Path) -> Result<Vec<u8>> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let name = path.file_name().unwrap_or_default();
+    let mut bytes = Vec::new();
+    match rustix::fs::open(path.as_std_path(), flags, Mode::empty()).map(fs::File::from) {
+        Ok(file) if file.metadata()?.is_file() => {
+            file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+            if bytes.len() as u64 <= LARGEST {
+                return Ok(bytes);
+            }
+        }
+        Ok(_) | Err(rustix::io::Errno::LOOP) => {}
+        Err(e) => return Err(e).with_context(|| format!("cannot read {name}")),
+    }
+    fail!(Check, "{name} is no plain file of at most {} MB", LARGEST >> 20);
 }
 
 impl Drop for Scratch {
@@ -115,6 +159,38 @@ fn locked(parent: &Utf8Path, prefix: &str) -> Result<NamedTempFile> {
         let swept = flock(&lock, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK);
         if !swept && lock.as_file().metadata()?.nlink() > 0 {
             return Ok(lock);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn what_a_sandbox_has_put_in_the_place_of_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(dir.path()).unwrap().to_owned();
+        let scratch = Scratch { path, lock: NamedTempFile::new().unwrap(), all: Rc::default() };
+        let (mine, link) = (scratch.join("mine"), scratch.join("link"));
+        fs::write(&mine, "mine").unwrap();
+        symlink(&mine, &link).unwrap();
+        assert!(scratch.take("link").is_err());
+        scratch.put("link", "new").unwrap();
+        assert_eq!(
+            (fs::read_to_string(&mine).unwrap().as_str(), scratch.take("link").unwrap()),
+            ("mine", b"new".to_vec())
+        );
+
+        symlink("/dev/zero", scratch.join("zero")).unwrap();
+        let pipe = scratch.join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, pipe.as_std_path(), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+            .unwrap();
+        fs::create_dir(scratch.join("directory")).unwrap();
+        fs::File::create(scratch.join("large")).unwrap().set_len(LARGEST + 1).unwrap();
+        for name in ["zero", "pipe", "directory", "large", "nothing"] {
+            assert!(scratch.take(name).is_err(), "{name}");
         }
     }
 }

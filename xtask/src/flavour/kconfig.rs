@@ -16,7 +16,7 @@ use xshell::cmd;
 use super::probes;
 use super::symbols::Symbols;
 use crate::arch::{self, Arch};
-use crate::effects::{Did, Effects, Run, Scratch};
+use crate::effects::{read_plain, sound, Did, Effects, Run, Scratch};
 use crate::error::Kind;
 use crate::formats::config::Config;
 use crate::sandbox;
@@ -102,7 +102,7 @@ impl<'a> Kconfig<'a> {
     /// # Errors
     /// Kconfig fails.
     pub fn olddefconfig(&self, config: &str) -> Result<Config> {
-        fs::write(self.file(".config"), config)?;
+        self.scratch.put(".config", config)?;
         self.make("olddefconfig")?;
         self.config()
     }
@@ -113,7 +113,7 @@ impl<'a> Kconfig<'a> {
     /// Kconfig fails.
     pub fn target(&self, target: &str) -> Result<String> {
         self.make(target)?;
-        fs::read_to_string(self.file(".config")).context("Kconfig wrote no .config")
+        self.text()
     }
 
     /// `make localmodconfig` of `config`: of the modules, those that `listing` (the output of `lsmod`) names. The
@@ -122,8 +122,8 @@ impl<'a> Kconfig<'a> {
     /// # Errors
     /// Kconfig fails.
     pub fn localmodconfig(&self, config: &str, listing: &str) -> Result<(String, Vec<String>)> {
-        fs::write(self.file(".config"), config)?;
-        fs::write(self.file(".lsmod"), listing)?;
+        self.scratch.put(".config", config)?;
+        self.scratch.put(".lsmod", listing)?;
         let mut unknown = Vec::new();
         let watch = |line: &str| {
             unknown.extend(line.strip_suffix(" config not found!!").map(str::to_owned));
@@ -131,8 +131,7 @@ impl<'a> Kconfig<'a> {
         // A symbol that comes to light is asked for; an empty line takes its default.
         let run = self.run("localmodconfig")?.stdin("\n".repeat(ANSWERS)).watch(watch);
         self.fx.read(run)?;
-        let text = fs::read_to_string(self.file(".config")).context("Kconfig wrote no .config")?;
-        Ok((text, unknown))
+        Ok((self.text()?, unknown))
     }
 
     /// `make TARGET` on this terminal (`menuconfig`, `nconfig`): the configuration that the person leaves, resolved;
@@ -141,7 +140,7 @@ impl<'a> Kconfig<'a> {
     /// # Errors
     /// Kconfig fails, the program that draws the menus cannot be compiled.
     pub fn edited(&self, config: &str, target: &str, changes: &Utf8Path) -> Result<Option<Config>> {
-        fs::write(self.file(".config"), config)?;
+        self.scratch.put(".config", config)?;
         let hint = "it is compiled on this machine, with libncurses-dev and pkg-config";
         let run = self.run(target)?.on_terminal().or(Kind::Machine, hint);
         if self.fx.change(changes, run)? == Did::Planned {
@@ -155,17 +154,20 @@ impl<'a> Kconfig<'a> {
     pub fn symbols(&self) -> Symbols {
         Symbols::read(self.arch.srcarch, &mut |path| {
             // A link of the tree's may lead anywhere.
-            let real = self.file(path).canonicalize_utf8().ok()?;
-            real.starts_with(self.scratch.path()).then(|| fs::read_to_string(real).ok())?
+            let real = self.scratch.join(path).canonicalize_utf8().ok()?;
+            let bytes = real.starts_with(self.scratch.path()).then(|| read_plain(&real).ok())??;
+            String::from_utf8(bytes).ok()
         })
     }
 
     fn config(&self) -> Result<Config> {
-        Ok(Config::parse_lenient(&fs::read_to_string(self.file(".config")).context("Kconfig wrote no .config")?))
+        Ok(Config::parse_lenient(&self.text()?))
     }
 
-    fn file(&self, name: &str) -> Utf8PathBuf {
-        self.scratch.join(name)
+    /// The tree's makefiles ran with the whole directory for themselves.
+    fn text(&self) -> Result<String> {
+        let bytes = self.scratch.take(".config").context("Kconfig wrote no .config")?;
+        String::from_utf8(bytes).context("Kconfig wrote no text")
     }
 
     fn make(&self, target: &str) -> Result<()> {
@@ -232,7 +234,10 @@ pub fn inputs(repo: &Repository, tree: Oid, arch: &Arch) -> Result<Oid> {
 fn files(repo: &Repository, tree: Oid, arch: &Arch, makefiles: bool) -> Result<Vec<(String, i32, Oid)>> {
     let (mut found, mut left) = (Vec::new(), vec![(String::new(), tree)]);
     while let Some((at, tree)) = left.pop() {
-        for entry in repo.find_tree(tree)?.iter() {
+        let tree = repo.find_tree(tree)?;
+        // These names become files.
+        sound(&tree)?;
+        for entry in &tree {
             let Ok(name) = entry.name() else { continue };
             let path = format!("{at}{name}");
             let wanted = needed(&path) || makefiles && ["Makefile", "Kbuild"].contains(&name);

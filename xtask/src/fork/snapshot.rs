@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use git2::Oid;
 
 use super::history::Root;
-use crate::effects::{repository, Effects, Run, Scratch, Session};
+use crate::effects::{repository, sound_below, Effects, Run, Scratch, Session};
 use crate::error::Kind;
 use crate::formats::tag::Tag;
 
@@ -32,7 +32,7 @@ pub struct Fetched {
 /// it a shallow one for good.
 ///
 /// # Errors
-/// The address does not answer ([`Kind::Network`]); it has no such tag ([`Kind::Input`]).
+/// The address does not answer ([`Kind::Network`]); it has no such tag, or its tree no honest names ([`Kind::Input`]).
 pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>) -> Result<Fetched> {
     let step = fx.ui.step(&format!("fetch {}", tag.name()));
     let scratch = fx.scratch("fetch", None)?;
@@ -60,6 +60,7 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>) -> Resul
         repo.find_reference(&refname)?.peel_to_commit().with_context(|| format!("{} is no commit", tag.name()))?;
     let (id, tree, time) = (commit.id(), commit.tree_id(), commit.time().seconds());
     drop(commit);
+    sound_below(&repo, tree)?;
     step.done("");
     Ok(Fetched { tag: tag.clone(), commit: id, tree, time, dir, _scratch: scratch })
 }

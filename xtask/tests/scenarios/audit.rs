@@ -91,3 +91,32 @@ fn compare() {
     let json = lab.xtask(&["compare", "--json", &a, &a]).ok().stdout;
     assert!(json.contains("\"verdict\": \"identical\""), "{json}");
 }
+
+#[test]
+fn what_headers_do_while_a_module_is_compiled_stays_in_their_sandbox() {
+    let lab = Lab::new();
+    let set = lab.package_set("set", "arm64", "6.1.42-1.1+lab", "a kernel");
+    let stage = format!("stage-set/linux-headers-{REL}");
+    let again = || lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, "set"]).ok();
+    std::fs::create_dir(lab.path("mine")).unwrap();
+    lab.edit(&format!("{stage}/DEBIAN/control"), "Source:", "Depends: libc6\nSource:");
+    lab.script(
+        &format!("{stage}/DEBIAN/postinst"),
+        &format!("#!/bin/sh\nln -s {} /probe\n", lab.path("mine").display()),
+    );
+    lab.write(
+        &format!("{stage}/usr/src/linux-headers-{REL}/Makefile"),
+        "modules:\n\tcd $(M) && test -f probe.c && ln -s /dev/zero probe.ko\n",
+    );
+    again();
+    let build = ["audit", "--build-module", &set];
+    let outcome = lab.xtask(&build).fails(1, &["1 thing is wrong"]);
+    assert!(outcome.stdout.contains("the module that it makes is not for arm64"), "{}", outcome.stdout);
+    assert_eq!(lab.names("mine"), [""; 0]);
+
+    // Nothing of a set with errors is run.
+    lab.write(&format!("{stage}/usr/src/linux-headers-{REL}/.config"), "CONFIG_HZ=1\n");
+    again();
+    let outcome = lab.xtask(&build).fails(1, &["wrong with these packages"]);
+    assert!(!outcome.stderr.contains("compile a module"), "{}", outcome.stderr);
+}

@@ -95,3 +95,37 @@ fn a_path_that_the_vendor_has_too_is_a_collision() {
     let url = lab.address("vendor");
     lab.xtask(&["fork", "v6.1.43", "--url", &url]).fails(7, &["`xtask`", "hint:"]);
 }
+
+#[test]
+fn a_tree_whose_names_lead_elsewhere_is_refused_before_anything_changes() {
+    let lab = Lab::new();
+    lab.vendor();
+    let tree = |entries: &str| {
+        lab.write("entries", entries);
+        let mktree = "git -C vendor mktree < entries";
+        lab.run("sh", &["-c", mktree]).ok().stdout.trim().to_owned()
+    };
+    let blob = lab.git("vendor", &["rev-parse", "HEAD:Makefile"]);
+    let up = tree(&format!("100644 blob {blob}\tKconfig\n"));
+    let scripts = tree(&format!("040000 tree {up}\t..\n"));
+    let top = tree(&format!("100644 blob {blob}\tMakefile\n040000 tree {scripts}\tscripts\n"));
+    let commit = lab.git("vendor", &["commit-tree", "-m", "x", &top]);
+    lab.git("vendor", &["tag", "v6.1.43", &commit]);
+    let before = lab.snapshot();
+    let url = lab.address("vendor");
+    lab.xtask(&["fork", "v6.1.43", "--url", &url]).fails(3, &["`..` in the tree", "hint:"]);
+    assert!(before == lab.snapshot(), "something was left behind");
+}
+
+#[test]
+fn makefiles_reach_no_file_outside_of_their_sandbox() {
+    let lab = Lab::new();
+    lab.vendor();
+    lab.write("mine", "CONFIG_MINE=y\n");
+    let link = format!("kconfig.py $@; ln -sf {} .config\n", lab.path("mine").display());
+    lab.edit("vendor/Makefile", "kconfig.py $@\n", &link);
+    lab.tag("vendor", "v6.1.43");
+    let url = lab.address("vendor");
+    lab.xtask(&["fork", "v6.1.43", "--url", &url, "--series", &codename()]).fails(1, &[".config is no plain file"]);
+    assert_eq!(lab.text("mine"), "CONFIG_MINE=y\n");
+}

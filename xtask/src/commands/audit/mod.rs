@@ -26,8 +26,9 @@ use crate::workspace::Workspace;
 
 /// Say what is wrong with a package set
 ///
-/// Packages are read as files that nobody vouches for, and nothing of them is unpacked or run. Without a
-/// path it is the set that was built last.
+/// Packages are read as files that nobody vouches for, and nothing of them is unpacked or run: only
+/// --build-module, after all else was right, installs headers in a sandbox. Without a path it is the set that was
+/// built last.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask audit                                   # the set built last
@@ -40,7 +41,7 @@ pub struct Args {
     /// Ask apt whether this suite can install them [default: the one they were built in, where a record says so]
     #[arg(long)]
     pub suite: Option<String>,
-    /// Also compile a small module against the headers, on a minimal system of the suite
+    /// Also compile a small module against the headers, on a minimal system of the suite; not where there are errors
     #[arg(long)]
     pub build_module: bool,
     /// Also ask lintian, whose errors are warnings here
@@ -64,7 +65,8 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         Some(suite) => in_suite(fx, &workspace, suite, &set, &mut expected)?,
         None => audit(&set, &expected),
     };
-    if args.build_module {
+    // What is wrong may be what it would do there.
+    if args.build_module && !found.iter().any(|f| f.severity == Severity::Error) {
         let suite = suite.as_ref().unwrap_or(&workspace.settings.series);
         found.extend(build_module(fx, &workspace, suite, &paths, &set)?.found);
     }
