@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::io::Read;
 
-use tar::EntryType;
+use tar::{EntryType, Header};
 
 use super::error::DebError;
 
@@ -87,6 +87,9 @@ pub(super) fn each<R: Read>(
             EntryType::Fifo => Kind::Fifo,
             _ => return Err(DebError::Entry { path, what: "an entry of a kind that dpkg does not read" }),
         };
+        if let Some(what) = read_otherwise(&header, &path, &kind, size) {
+            return Err(DebError::Entry { path, what });
+        }
         let entry_of = Entry {
             path: names.check(&path, &kind)?,
             kind,
@@ -99,6 +102,23 @@ pub(super) fn each<R: Read>(
         visit(entry_of, &mut entry)?;
     }
     Ok(())
+}
+
+/// What dpkg and the crate `tar` would take for different paths or different entries, of which no packer makes any.
+fn read_otherwise(header: &Header, path: &str, kind: &Kind, size: u64) -> Option<&'static str> {
+    match kind {
+        // dpkg puts prefix and name together whatever the version is.
+        _ if header.as_bytes()[257..263] == *b"ustar\0" && header.as_ustar().is_none() => {
+            Some("an entry of a version of tar's format that nobody writes")
+        }
+        // dpkg refuses it, with the entries before it unpacked.
+        _ if path.is_empty() => Some("an entry without a name"),
+        // dpkg sees a directory, and the next entry in its content.
+        Kind::File if path.ends_with('/') => Some("a file with the name of a directory"),
+        Kind::File => None,
+        _ if size > 0 => Some("an entry with content that is no file"),
+        _ => None,
+    }
 }
 
 fn long(reader: &mut dyn Read, size: u64, at: &'static str) -> Result<String, DebError> {

@@ -153,6 +153,42 @@ fn paths_and_links() {
 }
 
 #[test]
+fn entries_that_dpkg_would_read_otherwise() {
+    let mut other_version = Header::new_ustar();
+    other_version.set_path("usr/share/doc/a").unwrap();
+    other_version.set_size(0);
+    other_version.set_uid(0);
+    other_version.set_gid(0);
+    other_version.set_mtime(0);
+    other_version.set_mode(0o644);
+    other_version.set_entry_type(EntryType::Regular);
+    let ustar = other_version.as_ustar_mut().unwrap();
+    ustar.prefix[..3].copy_from_slice(b"etc");
+    let good = |header: &Header| {
+        let mut header = header.clone();
+        header.set_cksum();
+        package(&tar(&[header.as_bytes().to_vec()]))
+    };
+    assert_eq!(read_all(&good(&other_version)).unwrap().1[0].0.path, "etc/usr/share/doc/a");
+    other_version.as_ustar_mut().unwrap().version = *b"01";
+    let table = [
+        (good(&other_version), "`usr/share/doc/a` is an entry of a version of tar's format that nobody writes"),
+        (package(&tar(&[entry(EntryType::Regular, "", "", b"")])), " is an entry without a name"),
+        (
+            package(&tar(&[entry(EntryType::Regular, "./a/", "", b"x")])),
+            "`./a/` is a file with the name of a directory",
+        ),
+        (
+            package(&tar(&[entry(EntryType::Symlink, "./a", "b", b"x")])),
+            "`./a` is an entry with content that is no file",
+        ),
+    ];
+    for (bytes, want) in table {
+        assert_eq!(refused(&bytes), format!("entry: {want}"));
+    }
+}
+
+#[test]
 fn layouts() {
     let good = tar(&[]);
     let control = control(CONTROL);
