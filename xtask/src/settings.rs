@@ -258,7 +258,10 @@ pub fn without_flavour(text: &str, name: &str) -> Result<String> {
 }
 
 /// Names of flavours and suites end up in package names, paths and make variables.
-fn word(name: &str) -> Result<()> {
+///
+/// # Errors
+/// It is no such name.
+pub fn word(name: &str) -> Result<()> {
     let good = name.len() <= 40
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.');

@@ -10,6 +10,8 @@ use xshell::cmd;
 
 use crate::arch::{self, Arch};
 use crate::effects::Effects;
+use crate::formats::version::Version;
+use crate::settings;
 
 /// The record beside the packages. Fields are only ever added.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -47,13 +49,22 @@ pub struct Metadata {
 /// The file's name.
 pub const FILE: &str = "metadata.json";
 
-/// The record of a directory, if it has one and all the files that it names.
+/// The record of a directory, if it has one that a build could have written, and all the files that it names.
 pub fn read(dir: &Utf8Path) -> Option<Metadata> {
     let text = std::fs::read_to_string(dir.join(FILE)).ok()?;
     let metadata: Metadata = serde_json::from_str(&text).ok()?;
     let whole =
         metadata.files.iter().all(|(name, size)| std::fs::metadata(dir.join(name)).is_ok_and(|m| m.len() == *size));
-    whole.then_some(metadata)
+    (whole && metadata.has_names()).then_some(metadata)
+}
+
+impl Metadata {
+    /// Paths are made of these; a record may be anybody's.
+    fn has_names(&self) -> bool {
+        [&self.suite, &self.flavour].into_iter().all(|name| settings::word(name).is_ok())
+            && arch::find(&self.architecture).is_ok()
+            && Version::parse(&self.version).is_ok()
+    }
 }
 
 /// The text of a record.
@@ -95,4 +106,34 @@ pub fn sizes(dir: &Utf8Path) -> Result<BTreeMap<String, u64>> {
         }
     }
     Ok(sizes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_names_other_places_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        let good = Metadata {
+            suite: "focal".into(),
+            flavour: "slim".into(),
+            architecture: "arm64".into(),
+            version: "5.4.0-200.220+lab".into(),
+            ..Metadata::default()
+        };
+        let read_back = |record: &Metadata| {
+            std::fs::write(dir.join(FILE), text(record).unwrap()).unwrap();
+            read(dir).is_some()
+        };
+        assert!(read_back(&good));
+        let up = || "../../..".to_owned();
+        assert!(!read_back(&Metadata { suite: up(), ..good.clone() }));
+        assert!(!read_back(&Metadata { flavour: up(), ..good.clone() }));
+        assert!(!read_back(&Metadata { architecture: up(), ..good.clone() }));
+        for version in ["../../..", "..", "1/2", ""] {
+            assert!(!read_back(&Metadata { version: version.to_owned(), ..good.clone() }), "{version}");
+        }
+    }
 }

@@ -172,3 +172,15 @@ fn what_must_not_be_published_is_not() {
     lab.xtask(&["publish", &good, "--keep", "0"]).fails(2, &["--keep"]);
     unchanged(&lab);
 }
+
+#[test]
+fn a_record_does_not_say_where_packages_go() {
+    let lab = Lab::new();
+    let set = lab.package_set("one", "arm64", V1, "a kernel");
+    for (suite, said) in [("../../../out", "is no set that `build` has finished"), ("hardy", "unknown suite `hardy`")] {
+        lab.edit("one/metadata.json", &format!("\"suite\":\"{}\"", codename()), &format!("\"suite\":\"{suite}\""));
+        lab.xtask(&["publish", &set, "--to", "../apt"]).fails(3, &[said, "hint:"]);
+        assert!(!lab.path("out").exists() && !lab.path("apt").exists());
+        lab.package_set("one", "arm64", V1, "a kernel");
+    }
+}

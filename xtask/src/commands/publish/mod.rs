@@ -69,6 +69,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let mut sets = Vec::new();
     for dir in dirs {
         let of = record(&dir)?;
+        workspace.settings.suite(&of.suite)?;
         let set = audit::passes(fx, &workspace, &dir, of.clone())?;
         sets.push((of, set, dir));
     }
@@ -152,7 +153,7 @@ fn record(dir: &Utf8Path) -> Result<Metadata> {
     match metadata::read(dir) {
         Some(of) => Ok(of),
         None => {
-            fail!(Input, "{dir} is no set that `build` has finished: its metadata.json is missing, or a file that it names";
+            fail!(Input, "{dir} is no set that `build` has finished: its metadata.json is missing or is no record, or a file that it names is missing";
             "cargo xtask build")
         }
     }
