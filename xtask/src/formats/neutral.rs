@@ -8,15 +8,15 @@
 use super::deb::Packing;
 use super::elf;
 
-/// What a packed file may unpack to: the image of a distribution's kernel is half of it.
-const MOST: u64 = 96 << 20;
 /// Sections that hold an id or a banner and nothing else.
-const BANNERS: &[&str] = &[".note.gnu.build-id", ".comment", ".gnu_debuglink", ".shstrtab"];
+const BANNERS: &[&[u8]] = &[b".note.gnu.build-id", b".comment", b".gnu_debuglink", b".shstrtab"];
 /// What stands before the 20 bytes of a build id: lengths of name and id, the type, the name.
 const BUILD_ID: &[u8] = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0";
 /// How an entry of a cpio archive begins (`newc`), and where in it the time stands.
 const CPIO: &[u8] = b"070701";
 const CPIO_TIME: std::ops::Range<usize> = 46..54;
+/// How far behind a banner the strings end that it is one of.
+const STRINGS: usize = 4096;
 /// Lines of configurations and generated headers that name the compiler or the day.
 const LINES: &[&str] =
     &["CC_VERSION_TEXT", "# Compiler:", "LINUX_COMPILER", "UTS_VERSION", "LINUX_COMPILE_BY", "LINUX_COMPILE_HOST"];
@@ -27,20 +27,32 @@ pub fn concerns(path: &str, head: &[u8]) -> bool {
 }
 
 /// The content that counts.
-pub fn content(path: &str, bytes: &[u8]) -> Vec<u8> {
-    if let Some(sections) = elf::machine(bytes).and_then(|_| elf::sections(bytes).ok()) {
-        let mut out = Vec::new();
-        for section in sections.iter().filter(|s| !BANNERS.contains(&s.name)) {
-            out.extend(format!("{} {}\n", section.name, section.data.len()).bytes());
+///
+/// `left` is how many bytes may come out of what is packed; see [`Packing::unpack`].
+pub fn content(path: &str, bytes: &[u8], left: &mut u64) -> Vec<u8> {
+    let outline = elf::machine(bytes).and_then(|_| elf::outline(bytes).ok());
+    if let Some(outline) = outline.filter(|o| !o.sections.is_empty()) {
+        let mut out = outline.loaded.into_bytes();
+        for section in outline.sections.iter().filter(|s| s.code || !BANNERS.contains(&s.name)) {
+            out.extend(section.name);
+            out.extend(format!(" {} {}\n", section.loaded, section.data.len()).bytes());
             out.extend(banners(section.data));
         }
+        outline
+            .rest
+            .iter()
+            .for_each(|part| out.extend(format!("\n{}\n", part.len()).bytes().chain(part.iter().copied())));
         return out;
     }
     let packing = Packing::of_bytes(bytes);
     if packing != Packing::None {
-        if let Some(unpacked) = packing.unpack(elf::without_signature(bytes), MOST) {
+        if let Some(unpacked) = packing.unpack(elf::without_signature(bytes), left) {
             // Once: what is packed twice is compared as it is.
-            return if Packing::of_bytes(&unpacked) == Packing::None { content(path, &unpacked) } else { unpacked };
+            return if Packing::of_bytes(&unpacked) == Packing::None {
+                content(path, &unpacked, left)
+            } else {
+                unpacked
+            };
         }
     }
     match named(path) {
@@ -56,8 +68,8 @@ pub fn content(path: &str, bytes: &[u8]) -> Vec<u8> {
 /// The code sections of an ELF file; `None` where there are none.
 pub fn code(bytes: &[u8]) -> Option<Vec<u8>> {
     elf::machine(bytes)?;
-    let sections = elf::sections(bytes).ok()?;
-    let code: Vec<u8> = sections.iter().filter(|s| s.code).flat_map(|s| s.data.iter().copied()).collect();
+    let outline = elf::outline(bytes).ok()?;
+    let code: Vec<u8> = outline.sections.iter().filter(|s| s.code).flat_map(|s| s.data.iter().copied()).collect();
     (!code.is_empty()).then_some(code)
 }
 
@@ -148,7 +160,7 @@ fn banners(bytes: &[u8]) -> Vec<u8> {
 /// Whatever else it moves is seen in the code that points there.
 fn padding(bytes: &[u8], banner_end: usize) -> Option<(usize, usize)> {
     let text = |b: u8| matches!(b, b' '..=b'~' | b'\n' | b'\t' | 0);
-    let strings = bytes[banner_end..].iter().take_while(|b| text(**b)).count();
+    let strings = bytes[banner_end..].iter().take(STRINGS).take_while(|b| text(**b)).count();
     let run = bytes[banner_end..banner_end + strings].windows(2).position(|two| two == [0, 0])?;
     let from = banner_end + run + 1;
     Some((from, from + bytes[from..].iter().take_while(|b| **b == 0).take(7).count()))
@@ -171,7 +183,11 @@ fn find<'a>(bytes: &'a [u8], what: &'a [u8]) -> impl Iterator<Item = usize> + 'a
 
 #[cfg(test)]
 mod tests {
-    use super::{content, find};
+    use super::find;
+
+    fn content(path: &str, bytes: &[u8]) -> Vec<u8> {
+        super::content(path, bytes, &mut (1 << 30))
+    }
 
     #[test]
     fn banners_and_ids() {
@@ -190,6 +206,60 @@ mod tests {
         assert_ne!(content("boot/vmlinuz-1", early.as_bytes()), content("boot/vmlinuz-1", large.as_bytes()));
         let release = String::from_utf8_lossy(b).replace("200-slim", "201-slim");
         assert_ne!(content("boot/vmlinuz-1", b), content("boot/vmlinuz-1", release.as_bytes()));
+    }
+
+    #[test]
+    fn strings_that_end_far_behind_a_banner_are_left_alone() {
+        let image = |zeros: usize| [b"Linux version 5.4.0 x\n", &[b'a'; 5000][..], &vec![0; zeros], b"\x01"].concat();
+        assert_ne!(content("boot/vmlinuz-1", &image(3)), content("boot/vmlinuz-1", &image(5)));
+    }
+
+    #[test]
+    fn packed_files() {
+        let gzip = |time: u32, text: &[u8]| {
+            let mut packer = flate2::GzBuilder::new().mtime(time).write(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut packer, text).unwrap();
+            packer.finish().unwrap()
+        };
+        let good = gzip(1, b"text");
+        let mut damaged = good.clone();
+        let crc = damaged.len() - 8;
+        damaged[crc] ^= 1;
+        let more = [&good[..], b"more"].concat();
+        for (other, same) in [(gzip(2, b"text"), true), (gzip(1, b"next"), false), (damaged, false), (more, false)] {
+            assert_eq!(content("a", &good) == content("a", &other), same, "{other:?}");
+        }
+        // Of what is too much all of it counts.
+        assert_eq!(super::content("a", &good, &mut 3), good);
+    }
+
+    /// An ELF file of 64 bits that starts little end first, and one with a change.
+    #[track_caller]
+    fn is_same(changed: impl Fn(&mut Vec<u8>)) -> bool {
+        let whole = std::fs::read("/bin/true").unwrap();
+        let mut other = whole.clone();
+        changed(&mut other);
+        assert_ne!(whole, other);
+        content("usr/bin/true", &whole) == content("usr/bin/true", &other)
+    }
+
+    #[test]
+    fn programs() {
+        let id = |bytes: &[u8]| find(bytes, super::BUILD_ID).next().unwrap() + super::BUILD_ID.len();
+        assert!(is_same(|b| (id(b)..id(b) + 20).for_each(|at| b[at] ^= 1)));
+        // The entry, flags, then a segment's flags and address: the header has 64 bytes, and they follow.
+        for at in [24, 48, 64 + 4, 64 + 16] {
+            assert!(!is_same(|b| b[at] ^= 1), "{at}");
+        }
+        assert!(!is_same(|b| b.push(1)));
+        // Without sections all of it counts.
+        let bare = |mut bytes: Vec<u8>| {
+            bytes[40..48].fill(0);
+            bytes[58..64].fill(0);
+            bytes
+        };
+        let bytes = bare(std::fs::read("/bin/true").unwrap());
+        assert_eq!(content("usr/bin/true", &bytes), bytes);
     }
 
     #[test]

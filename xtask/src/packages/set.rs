@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use super::content::Purpose;
-use super::content::{self, Content};
+use super::content::{self, Content, Left};
 use crate::formats::control::{Paragraph, Relations};
 use crate::formats::deb::{self, ControlFile, DebError, Entry, Kind};
 
@@ -99,10 +99,10 @@ impl Set {
 impl Package {
     fn read(path: &Utf8Path, file: File, purpose: Purpose) -> Result<Self, DebError> {
         let size = file.metadata().map_or(0, |m| m.len());
-        let mut files = BTreeMap::new();
+        let (mut files, mut left) = (BTreeMap::new(), Left::default());
         let area = deb::read(BufReader::with_capacity(1 << 16, file), size, &mut |entry, reader| {
             let content = match entry.kind {
-                Kind::File => content::read(&entry, reader, purpose)?,
+                Kind::File => content::read(&entry, reader, purpose, &mut left)?,
                 _ => Content::default(),
             };
             files.insert(entry.path.clone(), (entry, content));

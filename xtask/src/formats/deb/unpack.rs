@@ -19,6 +19,9 @@ const RATIO: u64 = 100;
 /// No package of a kernel unpacks to more: generic's debugging symbols are 7 GB.
 const MOST: u64 = 32 << 30;
 
+/// What a file in a package may unpack to: the image of a distribution's kernel is half of it.
+const LARGEST: u64 = 96 << 20;
+
 /// The kinds that dpkg reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
@@ -70,13 +73,14 @@ impl Packing {
         })
     }
 
-    /// All that is packed in `bytes`, unless it is damaged or more than `most` bytes.
-    pub fn unpack(self, bytes: &[u8], most: u64) -> Option<Vec<u8>> {
+    /// All that is packed in `bytes`, unless it is damaged, has something else behind it, or is more than any file
+    /// of a kernel. `left` is what may yet be unpacked of the files of one package, and becomes less by it.
+    pub fn unpack(self, bytes: &[u8], left: &mut u64) -> Option<Vec<u8>> {
+        let most = LARGEST.min(*left);
         let mut out = Vec::new();
-        let mut reader = self.open(bytes).ok()?.take(most.saturating_add(1));
-        let read = reader.read_to_end(&mut out);
-        // What follows the stream (a signature, padding) is no reason to give up what was in it.
-        (out.len() as u64 <= most && (read.is_ok() || !out.is_empty())).then_some(out)
+        let read = self.open(bytes).ok()?.take(most + 1).read_to_end(&mut out);
+        *left = left.saturating_sub(out.len() as u64);
+        (out.len() as u64 <= most && read.is_ok()).then_some(out)
     }
 }
 
