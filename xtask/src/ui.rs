@@ -4,12 +4,17 @@
 //! Data (tables, lists, JSON) goes to stdout, everything else to stderr. On a terminal a running step has
 //! a spinner with the time that has passed; elsewhere (a pipe, CI) a step is one line when it starts and
 //! one when it has ended. Nothing here decides anything.
+//!
+//! Much of what is said has words of packages, logs and trees in it, which are anybody's: what a terminal would act
+//! on is taken out here, once for all. Only data for another program is left as it is.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::formats::printable;
 
 /// What a spinner goes through; the last one is for its end.
 const TICKS: &[&str] = &["|", "/", "-", "\\", " "];
@@ -44,26 +49,27 @@ impl Ui {
 
     /// A line of data on stdout.
     pub fn data(&self, line: &str) {
-        self.quietly(|| {
-            // A closed pipe (`… | head`) is no fault.
-            let _ = writeln!(std::io::stdout(), "{line}");
-        });
+        if std::io::stdout().is_terminal() {
+            self.out(&harmless(line));
+        } else {
+            self.out(line);
+        }
     }
 
     /// A remark on stderr.
     pub fn note(&self, text: &str) {
-        self.err(text);
+        self.err(&harmless(text));
     }
 
     /// A warning on stderr.
     pub fn warn(&self, text: &str) {
-        self.err(&format!("{} {text}", self.paint("33", "warning:")));
+        self.err(&format!("{} {}", self.paint("33", "warning:"), harmless(text)));
     }
 
     /// The command line of something that is run, for `--verbose`.
     pub fn command(&self, line: &str) {
         if self.verbose {
-            self.err(&format!("{} {line}", self.paint("2", "$")));
+            self.err(&format!("{} {}", self.paint("2", "$"), harmless(line)));
         }
     }
 
@@ -75,31 +81,32 @@ impl Ui {
     /// The final words of a failure.
     pub fn failure(&self, sentence: &str, hint: Option<&str>) {
         self.end_bar();
-        self.err(&format!("{} {sentence}", self.paint("1;31", "error:")));
+        self.err(&format!("{} {}", self.paint("1;31", "error:"), harmless(sentence)));
         if let Some(hint) = hint {
-            self.err(&format!("{} {hint}", self.paint("1;36", "hint:")));
+            self.err(&format!("{} {}", self.paint("1;36", "hint:"), harmless(hint)));
         }
     }
 
     /// Starts a step. One at a time: a step inside a step takes over the line.
     pub fn step(&self, name: &str) -> Step<'_> {
+        let name = harmless(name);
         if self.terminal {
             let bar = ProgressBar::new_spinner();
             let style = ProgressStyle::with_template("{spinner} {prefix} [{elapsed}] {wide_msg:.dim}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()).tick_strings(TICKS));
-            bar.set_prefix(name.to_owned());
+            bar.set_prefix(name.clone());
             bar.enable_steady_tick(Duration::from_millis(200));
             *self.lock() = Some(bar);
         } else {
             self.err(&format!("  .. {name}"));
         }
-        Step { ui: self, name: name.to_owned(), start: Instant::now(), ended: false }
+        Step { ui: self, name, start: Instant::now(), ended: false }
     }
 
     /// What the running step is at: shown beside the spinner, nowhere else.
     pub fn progress(&self, text: &str) {
         if let Some(bar) = self.lock().as_ref() {
-            bar.set_message(text.to_owned());
+            bar.set_message(on_one_line(text));
         }
     }
 
@@ -114,7 +121,7 @@ impl Ui {
                 bar.set_length(of);
             }
             bar.set_position(done.min(of));
-            bar.set_message(text.to_owned());
+            bar.set_message(on_one_line(text));
         }
     }
 
@@ -125,8 +132,9 @@ impl Ui {
             "look" => self.paint_data("33", &format!("{mark:<8}")),
             _ => self.paint_data("32", &format!("{mark:<8}")),
         };
-        for (i, line) in fold(text, WIDTH - 28).iter().enumerate() {
-            self.data(
+        let name = on_one_line(name);
+        for (i, line) in fold(&on_one_line(text), WIDTH - 28).iter().enumerate() {
+            self.out(
                 match i {
                     0 => format!("{mark}{name:<17} {line}"),
                     _ => format!("{:26}{line}", ""),
@@ -138,8 +146,10 @@ impl Ui {
 
     /// Rows as aligned columns on stdout, the first row the heading.
     pub fn table(&self, rows: &[Vec<String>]) {
-        for line in columns(rows) {
-            self.data(&line);
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| row.iter().map(|cell| on_one_line(cell)).collect()).collect();
+        for line in columns(&rows) {
+            self.out(&line);
         }
     }
 
@@ -160,7 +170,7 @@ impl Ui {
             return false;
         }
         self.quietly(|| {
-            let _ = write!(std::io::stderr(), "{question} [y/N] ");
+            let _ = write!(std::io::stderr(), "{} [y/N] ", harmless(question));
             let _ = std::io::stderr().flush();
             let mut answer = String::new();
             let read = std::io::stdin().read_line(&mut answer).is_ok();
@@ -183,6 +193,13 @@ impl Ui {
         } else {
             text.to_owned()
         }
+    }
+
+    fn out(&self, line: &str) {
+        self.quietly(|| {
+            // A closed pipe (`… | head`) is no fault.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        });
     }
 
     fn err(&self, line: &str) {
@@ -215,7 +232,7 @@ impl Step<'_> {
     /// The step has ended well: one line with its time.
     pub fn done(self, result: &str) {
         let colon = if result.is_empty() { "" } else { ": " };
-        let text = format!("{}{colon}{result}", self.name);
+        let text = format!("{}{colon}{}", self.name, harmless(result));
         self.finish(&text);
     }
 
@@ -233,6 +250,16 @@ impl Drop for Step<'_> {
             self.ui.err(&format!("  {} {} ({})", self.ui.paint("31", "--"), self.name, seconds(self.start.elapsed())));
         }
     }
+}
+
+/// A text that a terminal only shows; its lines and columns are ours.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, '\n' | '\t') { c } else { printable(c) }).collect()
+}
+
+/// The same where a line of its own would be taken for one of ours.
+fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c == '\n' { ' ' } else { printable(c) }).collect()
 }
 
 /// A duration as a person reads it: `0.4 s`, `12 s`, `3 min 05 s`.
@@ -327,6 +354,13 @@ mod tests {
         assert_eq!(bytes(812_000), "812 kB");
         assert_eq!(bytes(4_200_000_000), "4.2 GB");
         assert_eq!([0, 1, 2].map(|n| count(n, "commit")), ["0 commits", "1 commit", "2 commits"]);
+    }
+
+    #[test]
+    fn terminals_only_show() {
+        let text = "a\x1b[2J\u{202e}b\u{9b}c\r\x07\n\té";
+        assert_eq!(harmless(text), "a\u{fffd}[2J\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}\n\té");
+        assert_eq!(on_one_line(text), "a\u{fffd}[2J\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}  é");
     }
 
     #[test]

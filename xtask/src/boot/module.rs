@@ -75,13 +75,7 @@ pub fn compile(root: &Root, releases: &[Release], host: &Arch) -> Result<Made> {
         };
         if !made.status.success() {
             let error = last.iter().rev().find(|l| l.contains("rror") || l.contains("No such"));
-            let error: String = error
-                .or(last.last())
-                .map_or("", String::as_str)
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(200)
-                .collect();
+            let error: String = error.or(last.last()).map_or("", String::as_str).chars().take(200).collect();
             say(format!("a module cannot be compiled against it: {error}"));
         } else {
             let bytes = dir.take(FILE).unwrap_or_default();

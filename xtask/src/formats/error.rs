@@ -59,7 +59,8 @@ impl fmt::Display for FormatError {
 
 impl std::error::Error for FormatError {}
 
-fn printable(c: char) -> char {
+/// The character, or what stands for one that a terminal would act on.
+pub fn printable(c: char) -> char {
     match c {
         '\t' => ' ',
         // Bidirectional overrides are not control characters and reorder what is read.

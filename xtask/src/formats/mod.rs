@@ -34,4 +34,4 @@ mod value;
 pub mod vars;
 pub mod version;
 
-pub use error::FormatError;
+pub use error::{printable, FormatError};

@@ -207,11 +207,7 @@ fn task(task: &Task, cpus: &CpuList, rest: &CpuList, version: Version) -> Option
     Some(Disturbance {
         kind,
         cpus: task.cpu.to_string(),
-        what: format!(
-            "{} ({})",
-            task.name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>(),
-            task.id
-        ),
+        what: format!("{} ({})", task.name, task.id),
         mend: format!("taskset --cpu-list --pid {rest} {}{more}", task.id),
     })
 }

@@ -162,7 +162,7 @@ fn only(first: bool) -> String {
     format!("only in the {}", if first { "first" } else { "second" })
 }
 
-/// The package's own text on one line of a terminal.
+/// As much of the package's own text as fits on a line.
 fn line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+    text.chars().take(200).collect()
 }

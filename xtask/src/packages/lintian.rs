@@ -33,10 +33,7 @@ fn finding(line: &str) -> Option<Finding> {
     let name = tag.split(' ').next().unwrap_or(tag);
     let why = "Debian policy wants it otherwise";
     let mend = format!("lintian-explain-tags {name}");
-    Some(
-        Finding::error("lintian", package, tag.chars().filter(|c| !c.is_control()).take(200).collect(), why, mend)
-            .warning(),
-    )
+    Some(Finding::error("lintian", package, tag.chars().take(200).collect(), why, mend).warning())
 }
 
 #[cfg(test)]

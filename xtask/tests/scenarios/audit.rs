@@ -120,3 +120,16 @@ fn what_headers_do_while_a_module_is_compiled_stays_in_their_sandbox() {
     let outcome = lab.xtask(&build).fails(1, &["wrong with these packages"]);
     assert!(!outcome.stderr.contains("compile a module"), "{}", outcome.stderr);
 }
+
+#[test]
+fn what_packages_say_is_only_shown() {
+    let lab = Lab::without_cache();
+    let set = set(&lab, "set", "a kernel");
+    let stage = format!("stage-set/linux-headers-{REL}");
+    lab.edit(&format!("{stage}/DEBIAN/control"), "Source: linux", "Source: linux\x1b[2J");
+    lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, "set"]).ok();
+    let shown = lab.xtask(&["audit", &set]).fails(1, &[]).stdout;
+    assert!(shown.contains("linux\u{fffd}[2J") && !shown.contains('\x1b'), "{shown}");
+    let json = lab.xtask(&["audit", "--json", &set]).fails(1, &[]).stdout;
+    assert!(json.contains("linux\\u001b[2J"), "{json}");
+}

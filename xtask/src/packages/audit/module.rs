@@ -60,7 +60,7 @@ fn vermagic(release: &str, m: &Loaded) -> Option<Finding> {
     if magic.split(' ').next() == Some(release) {
         return None;
     }
-    let shown: String = magic.chars().filter(|c| !c.is_control()).take(100).collect();
+    let shown: String = magic.chars().take(100).collect();
     let what = format!("its vermagic is `{shown}`, and it is installed for {release}");
     Some(
         Finding::error(
@@ -124,7 +124,7 @@ fn symbols(set: &Set, release: &str, modules: &[Loaded]) -> Vec<Finding> {
     let mut more = 0;
     for m in modules {
         for symbol in m.module.needs.iter().filter(|s| !own.contains(s.as_str())) {
-            let shown: String = symbol.chars().filter(|c| !c.is_control()).take(100).collect();
+            let shown: String = symbol.chars().take(100).collect();
             let what = match from.get(symbol.as_str()) {
                 Some(&"vmlinux") => continue,
                 Some(module) if there.contains(module) => continue,

@@ -21,13 +21,9 @@ pub(super) fn check(set: &Set) -> Vec<Finding> {
         };
         let finding = Finding::error(error.name(), file, error.to_string(), why, mend);
         found.push(match error.path() {
-            Some(path) => finding.at(&printable(path)),
+            Some(path) => finding.at(path),
             None => finding,
         });
     }
     found
-}
-
-fn printable(path: &str) -> String {
-    path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(200).collect()
 }
