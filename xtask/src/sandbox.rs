@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! bubblewrap's arguments: a root directory to see, read-only, with private `/dev`, `/proc` and `/tmp`, an empty
-//! environment and no network. Kconfig, a chroot's compiler, a farm's worker and a shell in a chroot run in one,
-//! each with what it needs beside.
+//! environment and no network. Kconfig, a chroot's compiler, a farm's worker, a shell in a chroot and packages that are
+//! tried run in one, each with what it needs beside.
 
 use camino::Utf8Path;
 
@@ -30,12 +30,12 @@ pub fn arguments(root: &Utf8Path, allowed: &[Let]) -> Vec<String> {
             args.extend(["--tmpfs", home]);
         }
     }
-    args.into_iter().map(str::to_owned).chain(emulation()).collect()
-}
-
-/// What is let through for programs of another architecture.
-pub fn emulation() -> Vec<String> {
-    std::env::var(QEMU_CPU).map(|cpu| ["--setenv", QEMU_CPU, &cpu].map(str::to_owned).to_vec()).unwrap_or_default()
+    // Programs of another architecture want it.
+    let cpu = std::env::var(QEMU_CPU).unwrap_or_default();
+    if !cpu.is_empty() {
+        args.extend(["--setenv", QEMU_CPU, &cpu]);
+    }
+    args.into_iter().map(str::to_owned).collect()
 }
 
 /// The same of this machine itself, where things can be mounted that it has no place for.

@@ -18,6 +18,7 @@ use crate::error::Kind;
 use crate::formats::cpio;
 use crate::packages::set::{Package, Set};
 use crate::packages::solve::is_name;
+use crate::sandbox::{self, Let};
 
 /// The first process of the machine.
 const INIT: &str = include_str!("init.sh");
@@ -104,12 +105,11 @@ impl<'a> Root<'a> {
 
     /// A command in it, with files of this machine bound to paths in it.
     pub(super) fn sandbox(&self, binds: &[String], command: impl Iterator<Item = String>) -> xshell::Cmd<'_> {
-        let dir = self.dir();
+        let sandbox = sandbox::arguments(&self.dir(), &[Let::Write]);
         cmd!(
             self.fx.sh,
-            "bwrap --die-with-parent --unshare-all --unshare-user --uid 0 --gid 0 --new-session --clearenv
-             --setenv PATH /usr/sbin:/usr/bin:/sbin:/bin --setenv LC_ALL C --setenv DEBIAN_FRONTEND noninteractive
-             --bind {dir} / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /mnt {binds...} --"
+            "bwrap {sandbox...} --unshare-user --uid 0 --gid 0 --new-session --setenv DEBIAN_FRONTEND noninteractive
+             --tmpfs /mnt {binds...} --"
         )
         .args(command)
     }
