@@ -18,7 +18,8 @@ const SIGNED: &[u8] = b"~Module signature appended~\n";
 const SIGNATURE_INFO: usize = 12;
 /// Symbols of one module; the largest of generic (amdgpu) has 40,000.
 const MOST_SYMBOLS: usize = 1_000_000;
-/// Section flags of code.
+/// Section flags of what is in memory, and of code.
+const ALLOCATED: u64 = 0x2;
 const EXECUTABLE: u64 = 0x4;
 /// Names that the linker or the module loader gives a meaning, whoever defines them.
 const GIVEN: &[&str] = &["_GLOBAL_OFFSET_TABLE_", ".TOC."];
@@ -84,7 +85,7 @@ pub fn module(bytes: &[u8]) -> Result<Module, FormatError> {
     Ok(module)
 }
 
-/// An ELF file but for where in it things stand.
+/// An ELF file but for where in it those things stand that no segment loads.
 #[derive(Debug, Default)]
 pub struct Outline<'a> {
     /// The header's and the segments' fields that say how it is loaded.
@@ -100,7 +101,7 @@ pub struct Outline<'a> {
 pub struct Section<'a> {
     pub name: &'a [u8],
     pub data: &'a [u8],
-    /// Its type, flags, address and size in memory.
+    /// Its type, flags, address and size in memory, and the place in the file where that is what is loaded.
     pub loaded: String,
     pub code: bool,
 }
@@ -131,7 +132,7 @@ fn outline_of<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Resul
     let (segments, sections) = (header.program_headers(end, bytes)?, header.sections(end, bytes)?);
     let table = |from: u64, count: usize, size: u16| (from, count as u64 * u64::from(size));
     let mut known = vec![
-        (0, u64::from(header.e_ehsize(end))),
+        (0, size_of::<H>() as u64),
         table(header.e_phoff(end).into(), segments.len(), header.e_phentsize(end)),
         table(header.e_shoff(end).into(), sections.len(), header.e_shentsize(end)),
     ];
@@ -140,17 +141,18 @@ fn outline_of<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Resul
     let loaded = format!("{about:?} {:x} {:x}\n", header.e_flags(end).0, header.e_entry(end).into());
     let mut outline = Outline { loaded, ..Outline::default() };
     for s in segments {
-        let place = [s.p_vaddr(end), s.p_paddr(end), s.p_filesz(end), s.p_memsz(end), s.p_align(end)];
+        let place = [s.p_offset(end), s.p_vaddr(end), s.p_paddr(end), s.p_filesz(end), s.p_memsz(end), s.p_align(end)];
         let place = place.map(Into::<u64>::into);
         outline.loaded += &format!("{:x} {:x} {place:x?}\n", s.p_type(end).0, s.p_flags(end).0);
     }
     for s in sections.iter().skip(1) {
         let (kind, flags): (_, u64) = (s.sh_type(end).0, s.sh_flags(end).0);
-        let place = [s.sh_addr(end), s.sh_size(end)].map(Into::<u64>::into);
+        let place = [s.sh_addr(end), s.sh_size(end), s.sh_offset(end)].map(Into::<u64>::into);
+        let is_loaded = flags & ALLOCATED != 0 && !segments.is_empty();
         outline.sections.push(Section {
             name: sections.section_name(end, s)?,
             data: s.data(end, bytes)?,
-            loaded: format!("{kind:x} {flags:x} {place:x?}"),
+            loaded: format!("{kind:x} {flags:x} {:x?}", &place[..if is_loaded { 3 } else { 2 }]),
             code: flags & EXECUTABLE != 0,
         });
         known.extend(s.file_range(end));

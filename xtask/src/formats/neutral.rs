@@ -247,8 +247,8 @@ mod tests {
     fn programs() {
         let id = |bytes: &[u8]| find(bytes, super::BUILD_ID).next().unwrap() + super::BUILD_ID.len();
         assert!(is_same(|b| (id(b)..id(b) + 20).for_each(|at| b[at] ^= 1)));
-        // The entry, flags, then a segment's flags and address: the header has 64 bytes, and they follow.
-        for at in [24, 48, 64 + 4, 64 + 16] {
+        // The entry, flags, then a segment's flags, place and address: the header has 64 bytes, and they follow.
+        for at in [24, 48, 64 + 4, 64 + 8, 64 + 16] {
             assert!(!is_same(|b| b[at] ^= 1), "{at}");
         }
         assert!(!is_same(|b| b.push(1)));
