@@ -123,15 +123,21 @@ const FAULTS: &[&str] = &[
     "*** the tree could not",
 ];
 
+/// How dpkg-buildpackage tells the command that failed.
+const DPKG: &str = "dpkg-buildpackage: error: ";
+
 /// How many lines are shown before and after the first one.
 const AROUND: (usize, usize) = (3, 6);
 
 /// Finds where a build went wrong. `None`: nothing in the log says.
 pub fn fault(log: &str) -> Option<Fault> {
     let lines: Vec<&str> = log.lines().collect();
-    let says = |line: &&str| FAULTS.iter().any(|f| line.contains(f)) && !harmless(line);
+    // The last to say so, whatever it was.
+    let dpkg = |line: &&str| line.starts_with(DPKG);
+    let says = |line: &&str| FAULTS.iter().any(|f| line.contains(f)) && !harmless(line) && !dpkg(line);
     let ended = |line: &&str| line.contains("*** [") && (line.contains("Error") || line.contains("Killed"));
-    let at = lines.iter().position(says).or_else(|| lines.iter().position(ended))?;
+    let first = |is: &dyn Fn(&&str) -> bool| lines.iter().position(is);
+    let at = first(&says).or_else(|| first(&ended)).or_else(|| first(&dpkg))?;
     let stopped = lines.iter().skip(at).find(|l| ended(l));
     let target =
         stopped.and_then(|l| l.split_once("*** [")).map(|(_, rest)| rest.split(']').next().unwrap_or(rest).to_owned());
@@ -141,8 +147,7 @@ pub fn fault(log: &str) -> Option<Fault> {
         REMEDIES.iter().find(|(words, _)| lines.iter().any(|l| l.contains(words))).map(|(_, remedy)| *remedy)
     };
     let remedy = known(&[lines[at].to_owned()]).or_else(|| known(&context));
-    let begin = "dpkg-buildpackage: error: ";
-    let command = lines.iter().find_map(|l| l.strip_prefix(begin)?.split_once(" subprocess returned"));
+    let command = lines.iter().find_map(|l| l.strip_prefix(DPKG)?.split_once(" subprocess returned"));
     let command = command.map(|(command, _)| command.to_owned());
     Some(Fault { line: at + 1, context, target, command, remedy })
 }
@@ -193,6 +198,11 @@ mod tests {
             "check-config: CONFIG_CC_HAS_X changed from - to y: undefined)\ncheck-config: 5 config options have changed\nmake: *** [debian/rules.d/4-checks.mk:7: config-prepare-check-slim] Error 1\n",
             2, Some("debian/rules.d/4-checks.mk:7: config-prepare-check-slim"), "another compiler",
         ),
+        (
+            "modpost: a.o is no ELF file\nmake[2]: *** [Makefile:9: vmlinux] Error 1\nmake: *** [debian/rules:9: build] Error 2\ndpkg-buildpackage: error: make build subprocess returned exit status 2\n",
+            2, Some("Makefile:9: vmlinux"), "",
+        ),
+        ("dpkg-buildpackage: error: source tree has no debian/changelog\n", 1, None, ""),
         ("slim: these did not keep their value:\n  CONFIG_A: asked for y, is n\n", 1, None, "Kconfig refused"),
     ];
 

@@ -5,8 +5,8 @@
  *                                  writes FILE.mod.c, and fails if it needs a
  *                                  symbol that neither SYMVERS nor a module has
  *
- * Lists are in the format of Module.symvers. Objects are 64-bit ELF of this
- * machine's byte order, whatever its architecture.
+ * Lists are in the format of Module.symvers. Objects are ELF of this machine's
+ * byte order, whatever their architecture.
  */
 #include <elf.h>
 #include <stdio.h>
@@ -64,27 +64,39 @@ static void *read_file(const char *path)
 	return bytes;
 }
 
+typedef void each_symbol(const char *name, int defined, void *data);
+
+#define SYMBOLS(bits) \
+static void symbols_##bits(const char *bytes, each_symbol *each, void *data) \
+{ \
+	const Elf##bits##_Ehdr *file = (const void *)bytes; \
+	const Elf##bits##_Shdr *sections = (const void *)(bytes + file->e_shoff); \
+ \
+	for (int i = 0; i < file->e_shnum; i++) { \
+		const Elf##bits##_Sym *symbol = (const void *)(bytes + sections[i].sh_offset); \
+		const char *names = bytes + sections[sections[i].sh_link].sh_offset; \
+ \
+		if (sections[i].sh_type != SHT_SYMTAB) \
+			continue; \
+		for (size_t n = sections[i].sh_size / sizeof(*symbol); n--; symbol++) \
+			if (names[symbol->st_name]) \
+				each(names + symbol->st_name, symbol->st_shndx != SHN_UNDEF, data); \
+	} \
+}
+
+SYMBOLS(32)
+SYMBOLS(64)
+
 /* Calls `each` for every named symbol of an object. */
-static void symbols(const char *path, void (*each)(const char *, int, void *), void *data)
+static void symbols(const char *path, each_symbol *each, void *data)
 {
 	char *bytes = read_file(path);
-	const Elf64_Ehdr *file = (const void *)bytes;
-	const Elf64_Shdr *sections = (const void *)(bytes + file->e_shoff);
 
-	if (memcmp(file->e_ident, ELFMAG, SELFMAG) || file->e_ident[EI_CLASS] != ELFCLASS64) {
-		fprintf(stderr, "modpost: %s is no 64-bit ELF file\n", path);
+	if (memcmp(bytes, ELFMAG, SELFMAG)) {
+		fprintf(stderr, "modpost: %s is no ELF file\n", path);
 		exit(1);
 	}
-	for (int i = 0; i < file->e_shnum; i++) {
-		const Elf64_Sym *symbol = (const void *)(bytes + sections[i].sh_offset);
-		const char *names = bytes + sections[sections[i].sh_link].sh_offset;
-
-		if (sections[i].sh_type != SHT_SYMTAB)
-			continue;
-		for (size_t n = sections[i].sh_size / sizeof(*symbol); n--; symbol++)
-			if (names[symbol->st_name])
-				each(names + symbol->st_name, symbol->st_shndx != SHN_UNDEF, data);
-	}
+	(bytes[EI_CLASS] == ELFCLASS32 ? symbols_32 : symbols_64)(bytes, each, data);
 	free(bytes);
 }
 
