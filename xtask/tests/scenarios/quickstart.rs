@@ -38,3 +38,15 @@ fn the_real_linux_goes_all_the_way() {
     let module = lab.xtask_at("kernel-quickstart", &["boot", "--build-module", "--seconds", "2"]).ok();
     assert!(module.stdout.contains("4 of 4"), "{}", module.stdout);
 }
+
+/// Compilers for all of them are on no machine; what is missing here is not linked there.
+#[test]
+fn every_architecture_of_the_miniature_has_what_the_others_have() {
+    let mini = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mini/arch");
+    for arch in std::fs::read_dir(mini).unwrap() {
+        let head = std::fs::read_to_string(arch.unwrap().path().join("kernel/head.S")).unwrap();
+        for name in ["_start:", "console_putc:", "machine_restart:"] {
+            assert!(head.lines().any(|l| l == name), "{name}\n{head}");
+        }
+    }
+}
