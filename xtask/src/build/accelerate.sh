@@ -32,10 +32,13 @@ own=$3 triplet=$4
 shift 4
 debs=/native-debs
 
+# Can the suite's package of that name be had?
+has() { apt-get download --print-uris "$1:$build" >/dev/null 2>&1; }
+
 # What the suite does not have, its kernels' builds do not call.
 for name; do
 	shift
-	if apt-cache show "$name:$build" >/dev/null 2>&1; then
+	if has "$name"; then
 		set -- "$@" "$name"
 	else
 		echo "I: not in this suite: $name"
@@ -52,7 +55,7 @@ set -- "$@" "gcc-$version-$package" "cpp-$version-$package" "binutils-$package"
 # that has it depends on the suite.
 package=$(echo "$own" | tr _ -)
 for name in gcc cpp; do
-	if apt-cache show "$name-$version-$package:$build" >/dev/null 2>&1; then
+	if has "$name-$version-$package"; then
 		set -- "$@" "$name-$version-$package"
 	else
 		set -- "$@" "$name-$version"
