@@ -35,16 +35,6 @@ debs=/native-debs
 # Can the suite's package of that name be had?
 has() { apt-get download --print-uris "$1:$build" >/dev/null 2>&1; }
 
-# What the suite does not have, its kernels' builds do not call.
-for name; do
-	shift
-	if has "$name"; then
-		set -- "$@" "$name"
-	else
-		echo "I: not in this suite: $name"
-	fi
-done
-
 # The compiler that `gcc` is here, in the other architecture's make: /usr/bin/aarch64-linux-gnu-gcc-12.
 gcc=$(readlink -f /usr/bin/gcc)
 version=${gcc##*-}
@@ -62,6 +52,14 @@ for name in gcc cpp; do
 	fi
 done
 set -- "$@" "binutils-$package"
+
+# What makes BTF, by the name of now or by that of before; a suite without it has kernels without.
+for name in pahole dwarves; do
+	if has "$name"; then
+		set -- "$@" "$name"
+		break
+	fi
+done
 
 mkdir -p "$prefix" "$debs"
 cd "$debs"

@@ -42,8 +42,8 @@ pub struct Recipe<'a> {
 /// Inside the chroot, see there.
 pub(super) const ACCELERATE: &str = include_str!("accelerate.sh");
 
-/// The packages whose programs a kernel build spends its time in, beside compiler and binutils. `pahole` is what
-/// `dwarves` was before: a suite has one of them or both.
+/// The packages whose programs a kernel build spends its time in, beside those whose names differ from suite
+/// to suite (`accelerate.sh`).
 pub(super) const HOT: &[&str] = &[
     "bash",
     "bc",
@@ -54,7 +54,6 @@ pub(super) const HOT: &[&str] = &[
     "dash",
     "diffutils",
     "dpkg",
-    "dwarves",
     "findutils",
     "flex",
     "gawk",
@@ -65,7 +64,6 @@ pub(super) const HOT: &[&str] = &[
     "make",
     "mawk",
     "openssl",
-    "pahole",
     "perl",
     "perl-base",
     "rsync",

@@ -136,11 +136,8 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let room = recipe.as_ref().map_or_else(|| Ok("this-machine".to_owned()), Recipe::name)?;
     let variables = plan.variables()?;
     let found = recipe.as_ref().map(|r| r.find(fx)).transpose()?.flatten();
-    let inputs = |chroot: Option<&Chroot>| {
-        let content = chroot.map_or_else(|| room.clone(), Chroot::content);
-        Ok::<_, anyhow::Error>((plan::inputs(&plan, &content, &variables)?, content))
-    };
-    let (before, _) = inputs(found.as_ref())?;
+    let content = |chroot: Option<&Chroot>| chroot.map_or_else(|| room.clone(), Chroot::content);
+    let before = plan::inputs(&plan, &content(found.as_ref()), &variables)?;
     if let Some(old) = metadata::read(&plan.out).filter(|m| m.inputs == before && !args.again) {
         fx.ui.note(&format!("The same packages were built before, in {} s: {}", old.seconds, plan.out));
         report(fx, &plan.out)?;
@@ -156,7 +153,8 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
             return planned(fx, &plan, &room, &variables);
         }
     }
-    let (inputs, content) = inputs(chroot.as_ref())?;
+    let content = content(chroot.as_ref());
+    let inputs = plan::inputs(&plan, &content, &variables)?;
     say_substituted(fx, &plan.suite, &source);
 
     let scratch = fx.shared_scratch("build")?;
