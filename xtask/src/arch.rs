@@ -76,6 +76,11 @@ pub fn of_elf(machine: u16) -> Option<&'static Arch> {
     ALL.iter().find(|a| a.elf == machine)
 }
 
+/// Is that the processor which qemu-user imitates for one of them?
+pub fn is_imitated(cpu: &str) -> bool {
+    ALL.iter().any(|a| a.imitated == Some(cpu))
+}
+
 /// The build architecture: that of this machine.
 ///
 /// # Errors

@@ -14,6 +14,8 @@ pub enum Let {
     Network,
     /// Changes to the root directory.
     Write,
+    /// To be root, inside.
+    Root,
 }
 
 /// Everything up to what the caller adds.
@@ -21,6 +23,9 @@ pub fn arguments(root: &Utf8Path, allowed: &[Let]) -> Vec<String> {
     let mut args: Vec<&str> = vec!["--die-with-parent", "--unshare-all", "--clearenv"];
     if allowed.contains(&Let::Network) {
         args.push("--share-net");
+    }
+    if allowed.contains(&Let::Root) {
+        args.extend(["--unshare-user", "--uid", "0", "--gid", "0"]);
     }
     args.extend(["--setenv", "PATH", "/usr/sbin:/usr/bin:/sbin:/bin", "--setenv", "LC_ALL", "C"]);
     let bind = if allowed.contains(&Let::Write) { "--bind" } else { "--ro-bind" };

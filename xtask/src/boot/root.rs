@@ -105,11 +105,10 @@ impl<'a> Root<'a> {
 
     /// A command in it, with files of this machine bound to paths in it.
     pub(super) fn sandbox(&self, binds: &[String], command: impl Iterator<Item = String>) -> xshell::Cmd<'_> {
-        let sandbox = sandbox::arguments(&self.dir(), &[Let::Write]);
+        let sandbox = sandbox::arguments(&self.dir(), &[Let::Write, Let::Root]);
         cmd!(
             self.fx.sh,
-            "bwrap {sandbox...} --unshare-user --uid 0 --gid 0 --new-session --setenv DEBIAN_FRONTEND noninteractive
-             --tmpfs /mnt {binds...} --"
+            "bwrap {sandbox...} --new-session --setenv DEBIAN_FRONTEND noninteractive --tmpfs /mnt {binds...} --"
         )
         .args(command)
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Mend, Need, Use};
-use crate::arch::{Arch, QEMU_CPU};
+use crate::arch::{self, Arch, QEMU_CPU};
 
 /// A cross build does without: it makes its own programs in two kinds then.
 const NEEDED_BY: &[Use] = &[Use::Emulated, Use::Boot];
@@ -44,10 +44,14 @@ pub(super) fn look(host: &Arch) -> Need {
 }
 
 /// Programs of `host` are run as on a processor that is imitated fast, from here on: in everything that this process
-/// starts. What the person has set stays.
+/// starts. What the person has set stays; what was set for another architecture before does not, which qemu would
+/// refuse for this one.
 pub(super) fn imitate(host: &Arch) {
-    if let Some(cpu) = host.imitated.filter(|_| std::env::var_os(QEMU_CPU).is_none()) {
-        std::env::set_var(QEMU_CPU, cpu);
+    let theirs = std::env::var(QEMU_CPU).is_ok_and(|cpu| !arch::is_imitated(&cpu));
+    match host.imitated.filter(|_| !theirs) {
+        Some(cpu) => std::env::set_var(QEMU_CPU, cpu),
+        None if theirs => {}
+        None => std::env::remove_var(QEMU_CPU),
     }
 }
 
@@ -65,7 +69,24 @@ fn is_good(state: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_good;
+    use super::*;
+
+    #[test]
+    fn each_architecture_is_imitated_as_itself() {
+        let (arm64, armhf) = (arch::find("arm64").unwrap(), arch::find("armhf").unwrap());
+        let set = || std::env::var(QEMU_CPU).ok();
+        std::env::remove_var(QEMU_CPU);
+        for (host, cpu) in [(arm64, Some("cortex-a57")), (armhf, None), (arm64, Some("cortex-a57"))] {
+            imitate(host);
+            assert_eq!(set().as_deref(), cpu);
+        }
+        std::env::set_var(QEMU_CPU, "theirs");
+        for host in [arm64, armhf] {
+            imitate(host);
+            assert_eq!(set().as_deref(), Some("theirs"));
+        }
+        std::env::remove_var(QEMU_CPU);
+    }
 
     #[test]
     fn the_flag_and_the_switch_count() {

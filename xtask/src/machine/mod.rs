@@ -253,6 +253,14 @@ pub fn require(fx: &Effects, host: &'static Arch, uses: &[Use]) -> Result<()> {
     fx.lacking(Failure::new(Kind::Machine, text).hint(hint))
 }
 
+/// As [`require`], for a chroot of `own` architecture.
+///
+/// # Errors
+/// As there.
+pub fn require_chroot(fx: &Effects, own: &'static Arch) -> Result<()> {
+    require(fx, own, &[Use::of_chroot(own)?])
+}
+
 /// Mends what is missing of what is wanted, after showing it and asking once (or with `yes`). In a dry run
 /// the commands are said.
 ///

@@ -15,7 +15,7 @@ use crate::build::metadata::{self, Metadata};
 use crate::build::sbuild;
 use crate::effects::Effects;
 use crate::error::{self, Kind};
-use crate::machine::{self, Use};
+use crate::machine;
 use crate::packages::audit::{audit, releases, Expected};
 use crate::packages::built;
 use crate::packages::finding::{Finding, Severity};
@@ -152,7 +152,7 @@ pub fn build_module(
     set: &Set,
 ) -> Result<module::Made> {
     let host = arch::find(set.architecture().unwrap_or(&workspace.settings.architecture))?;
-    machine::require(fx, host, &[Use::of_chroot(host)?])?;
+    machine::require_chroot(fx, host)?;
     let archive = Archive::of(fx, &workspace.settings, suite, &[host], None)?;
     let headers = |name: &str| name.contains("headers-");
     let mut needs = root::needs(set.packages.iter().filter(|p| headers(&p.name)), set);

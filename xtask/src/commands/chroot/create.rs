@@ -8,7 +8,7 @@ use crate::build::archive::Archive;
 use crate::build::chroot::Recipe;
 use crate::effects::Effects;
 use crate::formats::date::Snapshot;
-use crate::machine::{self, Use};
+use crate::machine;
 use crate::workspace::Workspace;
 
 /// Make a bare chroot of a suite; `build` makes its own, with the build dependencies in it
@@ -30,7 +30,7 @@ pub struct Args {
 /// See the README, "When it breaks".
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let own = args.arch.map_or_else(arch::build, |a| arch::find(&a))?;
-    machine::require(fx, own, &[Use::of_chroot(own)?])?;
+    machine::require_chroot(fx, own)?;
     let foreign = args.foreign.map(|a| arch::find(&a)).transpose()?;
     let archs: Vec<_> = [Some(own), foreign].into_iter().flatten().collect();
     let archive = Archive::of(fx, &Workspace::here()?.settings, &args.suite, &archs, args.snapshot.as_ref())?;

@@ -6,7 +6,7 @@ use xshell::cmd;
 
 use crate::effects::{Effects, Run};
 use crate::error::Kind;
-use crate::machine::{self, Use};
+use crate::machine;
 use crate::sandbox::{self, Let};
 
 /// Run a shell, or a command, in a copy of a chroot that is gone afterwards
@@ -23,18 +23,17 @@ pub struct Args {
 /// There is no such chroot; the command ends with another status than 0.
 pub fn run(fx: &Effects, args: &Args) -> Result<()> {
     let chroot = super::named(fx, std::slice::from_ref(&args.name))?.remove(0);
-    let own = chroot.own()?;
-    machine::require(fx, own, &[Use::of_chroot(own)?])?;
+    machine::require_chroot(fx, chroot.own()?)?;
     chroot.check(fx)?;
     let root = fx.scratch("shell", None)?;
     let step = fx.ui.step("unpack the chroot");
     chroot.unpack(fx, root.path())?;
     step.done("");
-    let mut sandbox = sandbox::arguments(root.path(), &[Let::Network, Let::Write]);
+    let mut sandbox = sandbox::arguments(root.path(), &[Let::Network, Let::Write, Let::Root]);
     sandbox.extend(
         ["--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf", "--setenv", "HOME", "/root"].map(str::to_owned),
     );
-    sandbox.extend(["--setenv", "TERM", "linux", "--unshare-user", "--uid", "0", "--gid", "0"].map(str::to_owned));
+    sandbox.extend(["--setenv", "TERM", "linux"].map(str::to_owned));
     let shell = ["bash".to_owned()];
     let command = if args.command.is_empty() { &shell[..] } else { &args.command[..] };
     let run = cmd!(fx.sh, "bwrap {sandbox...} -- {command...}");

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::build::archive::Archive;
 use crate::build::chroot::{self, Recipe};
 use crate::effects::Effects;
-use crate::machine::{self, Use};
+use crate::machine;
 use crate::workspace::Workspace;
 
 /// Make chroots anew, with the packages that their suites have now
@@ -31,7 +31,7 @@ pub fn run(fx: &Effects, args: &Args) -> Result<()> {
         }
         let archive = Archive::recorded(&settings, &old.record)?;
         let recipe = Recipe::recorded(&archive, &old)?;
-        machine::require(fx, recipe.archs[0], &[Use::of_chroot(recipe.archs[0])?])?;
+        machine::require_chroot(fx, recipe.archs[0])?;
         // The way that chroots are made may have changed, and with it the name.
         let name = recipe.name()?;
         if made.insert(name.clone()) {

@@ -7,7 +7,7 @@ use crate::arch;
 use crate::build::archive::Archive;
 use crate::build::farm::{serve, worker};
 use crate::effects::Effects;
-use crate::machine::{self, Use};
+use crate::machine;
 use crate::workspace::Workspace;
 
 /// Compile for other machines, until interrupted
@@ -36,7 +36,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let settings = Workspace::here()?.settings;
     let host = arch::find(args.arch.as_deref().unwrap_or(&settings.architecture))?;
     let own = arch::build()?;
-    machine::require(fx, own, &[Use::of_chroot(own)?])?;
+    machine::require_chroot(fx, own)?;
     let suite = args.suite.unwrap_or(settings.series.clone());
     let archive = Archive::of(fx, &settings, &suite, &[own], None)?;
     let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));

@@ -100,10 +100,9 @@ fn chroot(
 fn clean(fx: &Effects, chroot: &Chroot, tree: &Utf8Path) -> Result<()> {
     let root = fx.scratch("clean", None)?;
     chroot.unpack(fx, root.path())?;
-    let mut sandbox = sandbox::arguments(root.path(), &[Let::Write]);
-    sandbox.extend(["--bind", tree.as_str(), PLACE, "--chdir", PLACE].map(str::to_owned));
-    // dh_testroot wants it.
-    sandbox.extend(["--unshare-user", "--uid", "0", "--gid", "0", "--new-session"].map(str::to_owned));
+    // dh_testroot wants to be root.
+    let mut sandbox = sandbox::arguments(root.path(), &[Let::Write, Let::Root]);
+    sandbox.extend(["--bind", tree.as_str(), PLACE, "--chdir", PLACE, "--new-session"].map(str::to_owned));
     let run = Run::from(cmd!(fx.sh, "bwrap {sandbox...} -- make -f debian/rules clean"));
     fx.read(run.or(Kind::Build, "the packaging's own `clean` failed").watch(|line| fx.ui.progress(line)))?;
     Ok(())
