@@ -83,7 +83,7 @@ fn head(repo: &Repository) -> Option<git2::Oid> {
 }
 
 fn branch(repo: &Repository) -> String {
-    let name = repo.head().ok().and_then(|h| h.shorthand().ok().map(str::to_owned));
+    let name = repo.head().ok().and_then(|h| h.shorthand().map(str::to_owned));
     name.unwrap_or_else(|| "no commit yet".to_owned())
 }
 

@@ -74,7 +74,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         let message = format!(
             "Workflow: upgrade to {:.12}\n\n{}\n\n{FROM}: {}\n",
             new.id(),
-            new.summary().ok().flatten().unwrap_or_default(),
+            new.summary().unwrap_or_default(),
             new.id()
         );
         let upgrade = session.commit(&who, &who, &message, wanted, &[before])?;

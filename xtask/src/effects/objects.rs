@@ -79,7 +79,7 @@ pub struct Session<'a> {
 
 impl RefMove<'_> {
     fn line(&self) -> String {
-        let old = self.old.unwrap_or(Oid::ZERO_SHA1);
+        let old = self.old.unwrap_or(Oid::zero());
         match self.new {
             Some(new) => format!("git update-ref -m '{}' {} {new} {old}", self.why, self.name),
             None => format!("git update-ref -d {} {old}", self.name),
@@ -162,7 +162,7 @@ impl Session<'_> {
         let (new, old) = (self.repo.find_tree(new)?, self.repo.find_tree(old).ok());
         for entry in new.iter().filter(|e| e.kind() == Some(ObjectType::Tree)) {
             let before = old.as_ref().and_then(|t| t.get_name_bytes(entry.name_bytes())).map(|e| e.id());
-            self.note_trees(entry.id(), before.unwrap_or(Oid::ZERO_SHA1))?;
+            self.note_trees(entry.id(), before.unwrap_or(Oid::zero()))?;
         }
         Ok(())
     }

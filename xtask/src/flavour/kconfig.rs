@@ -238,7 +238,7 @@ fn files(repo: &Repository, tree: Oid, arch: &Arch, makefiles: bool) -> Result<V
         // These names become files.
         sound(&tree)?;
         for entry in &tree {
-            let Ok(name) = entry.name() else { continue };
+            let Some(name) = entry.name() else { continue };
             let path = format!("{at}{name}");
             let wanted = needed(&path) || makefiles && ["Makefile", "Kbuild"].contains(&name);
             match entry.kind() {

@@ -143,7 +143,7 @@ pub fn stripped(session: &Session, dir: &str, root: Oid, tree: Oid, found: &[Fou
 
     let rules = format!("{dir}/rules.d");
     let names: Vec<String> = match repo.find_tree(tree)?.get_path(rules.as_ref()) {
-        Ok(entry) => repo.find_tree(entry.id())?.iter().filter_map(|e| e.name().ok().map(str::to_owned)).collect(),
+        Ok(entry) => repo.find_tree(entry.id())?.iter().filter_map(|e| e.name().map(str::to_owned)).collect(),
         Err(_) => Vec::new(),
     };
     for name in names.iter().filter(|n| n.ends_with(".mk")) {

@@ -27,7 +27,7 @@ pub fn list(repo: &Repository, kind: &str, branch: &str) -> Result<Vec<Backup>> 
     let prefix = format!("{kind}/{}/", short(branch));
     for reference in repo.references_glob(&format!("{prefix}*"))? {
         let reference = reference?;
-        let (Ok(name), Some(commit)) = (reference.name(), reference.target()) else { continue };
+        let (Some(name), Some(commit)) = (reference.name(), reference.target()) else { continue };
         if let Some(number) = name.strip_prefix(&prefix).and_then(|n| n.parse().ok()) {
             found.push(Backup { number, name: name.to_owned(), commit });
         }

@@ -20,7 +20,7 @@ use crate::formats::tag::Tag;
 /// HEAD is at a commit, or there is no commit yet.
 pub fn current(repo: &Repository) -> Result<String> {
     let head = repo.head().context("this repository has no commit yet")?;
-    match head.name().ok().filter(|n| n.starts_with("refs/heads/")) {
+    match head.name().filter(|n| n.starts_with("refs/heads/")) {
         Some(name) => Ok(name.to_owned()),
         None => fail!(Repository, "no branch is checked out"; "git switch BRANCH"),
     }

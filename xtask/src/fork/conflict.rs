@@ -100,5 +100,5 @@ pub fn mark(fx: &Effects, repo: &Repository, onto: Oid, commit: Oid, updates: &U
 
 /// The line that takes a path out of the index, at whatever stages it is there.
 pub fn none(path: &str) -> String {
-    format!("0 {}\t{path}\0", Oid::ZERO_SHA1)
+    format!("0 {}\t{path}\0", Oid::zero())
 }

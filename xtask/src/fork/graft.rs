@@ -205,7 +205,7 @@ pub fn ungraft(fx: &Effects, repo: &Repository, at: &Utf8Path) -> Result<Did> {
     let added = Added::read(repo)?.unwrap_or_default();
     let mut refs: Vec<(String, Oid)> = Vec::new();
     for reference in repo.references_glob(&format!("{REFS}/*"))?.flatten() {
-        refs.extend(reference.name().ok().zip(reference.target()).map(|(n, id)| (n.to_owned(), id)));
+        refs.extend(reference.name().zip(reference.target()).map(|(n, id)| (n.to_owned(), id)));
     }
     for root in &added.roots {
         let name = format!("refs/replace/{root}");

@@ -90,7 +90,7 @@ impl Root {
 
 /// The value of a trailer in the last paragraph of a commit message.
 pub fn trailer(commit: &Commit, key: &str) -> Option<String> {
-    let message = commit.message().ok()?;
+    let message = commit.message()?;
     let last = message.trim_end().rsplit("\n\n").next()?;
     let line = last.lines().rev().find_map(|l| l.strip_prefix(key)?.strip_prefix(": "));
     line.map(|v| v.trim().to_owned())

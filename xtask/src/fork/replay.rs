@@ -59,7 +59,7 @@ impl Replayed {
 
 /// The first line of a commit's message.
 pub fn summary(repo: &git2::Repository, commit: Oid) -> String {
-    let summary = |c: git2::Commit| c.summary().ok().flatten().map(str::to_owned);
+    let summary = |c: git2::Commit| c.summary().map(str::to_owned);
     repo.find_commit(commit).ok().and_then(summary).unwrap_or_default()
 }
 

@@ -123,7 +123,7 @@ pub fn recover(fx: &Effects, root: &Utf8Path, repo: &Repository, journal: &Journ
 fn head(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: Option<&str>, new: &str, why: &str) -> Result<()> {
     let head = repo.find_reference("HEAD")?;
     let git = match branch {
-        Some(branch) if head.symbolic_target().ok().flatten() == Some(branch) => return Ok(()),
+        Some(branch) if head.symbolic_target() == Some(branch) => return Ok(()),
         Some(branch) => fx.git(root).args(["symbolic-ref", "-m", why, "HEAD", branch]),
         None => fx.git(root).args(["update-ref", "--no-deref", "-m", why, "HEAD", new]),
     };

@@ -5,7 +5,7 @@
 //! commit is worth and not what the kernel is. `replay.rs` calls it; nothing here touches a work tree.
 
 use anyhow::{Context, Result};
-use git2::{FileMode, MergeFileInput, MergeFileOptions, ObjectType, Oid, Repository};
+use git2::{FileMode, ObjectType, Odb, Oid, Repository};
 
 use super::merge::{self, Texts};
 use crate::effects::Session;
@@ -106,7 +106,7 @@ fn blank(path: &[u8]) -> git2::IndexEntry {
         uid: 0,
         gid: 0,
         file_size: 0,
-        id: Oid::ZERO_SHA1,
+        id: Oid::zero(),
         flags: 0,
         flags_extended: 0,
         path: path.to_vec(),
@@ -158,13 +158,15 @@ pub fn lines(texts: &Texts) -> Result<Option<Vec<u8>>> {
     if [texts.base, texts.ours, texts.theirs].iter().any(|t| t.contains(&0)) {
         return Ok(None);
     }
-    let side = |bytes| {
-        let mut input = MergeFileInput::new();
-        input.content(bytes);
-        input
+    // libgit2 merges blobs of a repository: here of one that exists in memory alone.
+    let odb = Odb::new()?;
+    odb.add_new_mempack_backend(1)?;
+    let repo = Repository::from_odb(odb)?;
+    let side = |bytes| -> Result<git2::IndexEntry> {
+        Ok(git2::IndexEntry { id: repo.blob(bytes)?, mode: 0o100_644, ..blank(b"text") })
     };
-    let mut options = MergeFileOptions::new();
-    let result = git2::merge_file(&side(texts.base), &side(texts.ours), &side(texts.theirs), Some(&mut options))?;
+    let (base, ours, theirs) = (side(texts.base)?, side(texts.ours)?, side(texts.theirs)?);
+    let result = repo.merge_file_from_index(&base, &ours, &theirs, None)?;
     Ok(result.is_automergeable().then(|| result.content().to_vec()))
 }
 
