@@ -85,7 +85,7 @@ pub fn tools(fx: &Effects, host: &Arch) -> Result<BTreeMap<String, String>> {
     tools.insert("sbuild".to_owned(), first(fx.read(cmd!(fx.sh, "sbuild --version"))?.text()));
     tools.insert("mmdebstrap".to_owned(), first(fx.read(cmd!(fx.sh, "mmdebstrap --version"))?.text()));
     if arch::build()?.debian != host.debian {
-        let qemu = format!("qemu-{}-static", host.qemu);
+        let qemu = crate::machine::emulator(host)?;
         if let Ok(version) = fx.read(cmd!(fx.sh, "{qemu} --version")) {
             tools.insert("qemu".to_owned(), first(version.text()));
         }

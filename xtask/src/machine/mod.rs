@@ -11,6 +11,7 @@ mod kvm;
 mod packages;
 mod qemu;
 pub mod reach;
+mod release;
 mod subid;
 pub mod tools;
 pub mod trust;
@@ -188,7 +189,8 @@ impl Wanted<'_> {
 /// # Errors
 /// A program that every Debian has cannot be asked.
 pub fn look(fx: &Effects, wanted: &Wanted) -> Result<Vec<Need>> {
-    let mut needs = packages::look(fx, wanted)?;
+    let mut needs = vec![release::look()?];
+    needs.extend(packages::look(fx, wanted)?);
     let host = wanted.host;
     let foreign = arch::build()? != host;
     if wanted.has(Use::BUILDS) {
@@ -213,9 +215,25 @@ pub fn look(fx: &Effects, wanted: &Wanted) -> Result<Vec<Need>> {
 /// # Errors
 /// It does not say.
 pub fn codename() -> Result<String> {
-    let text = std::fs::read_to_string("/etc/os-release").context("this machine has no /etc/os-release")?;
-    let name = text.lines().find_map(|l| l.strip_prefix("VERSION_CODENAME=")).unwrap_or("").trim_matches('"');
-    Ok(name.to_owned())
+    Ok(field(&os_release()?, "VERSION_CODENAME"))
+}
+
+fn os_release() -> Result<String> {
+    std::fs::read_to_string("/etc/os-release").context("this machine has no /etc/os-release")
+}
+
+/// A field of `os-release`, without quotes; empty where it is missing.
+fn field(text: &str, name: &str) -> String {
+    let value = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
+    value.trim_matches('"').to_owned()
+}
+
+/// The program of qemu-user for an architecture, as this machine's release calls it.
+///
+/// # Errors
+/// There is no `/etc/os-release`.
+pub fn emulator(host: &Arch) -> Result<String> {
+    Ok(format!("qemu-{}{}", host.qemu, release::here()?.emulator_suffix))
 }
 
 /// Can this machine run programs of that architecture?

@@ -10,7 +10,7 @@ use super::{Mend, Need, Use, Wanted};
 use crate::arch;
 use crate::effects::{Effects, Run};
 
-/// Packages, and what they are for. The names are the same from Debian 12 and Ubuntu 22.04 on.
+/// Packages, and what they are for. Names that differ between releases are in `release.rs`.
 const GROUPS: &[(&str, &[Use], &[&str])] = &[
     // Kconfig and its sandbox; chroots without root; builds; the archives' keys.
     (
@@ -94,7 +94,8 @@ pub(super) fn look(fx: &Effects, wanted: &Wanted) -> Result<Vec<Need>> {
     if arch::build()? != wanted.host && wanted.has(Use::FOREIGN) {
         // The cross compiler, for what Kconfig asks of it; its package name has the triplet with dashes.
         let compiler = format!("gcc-{}", wanted.host.triplet.replace('_', "-"));
-        groups.push(("packages-foreign", Use::FOREIGN.to_vec(), vec!["qemu-user-static".to_owned(), compiler]));
+        let emulation = super::release::here()?.emulation.iter().map(|p| (*p).to_owned());
+        groups.push(("packages-foreign", Use::FOREIGN.to_vec(), emulation.chain([compiler]).collect()));
     }
     if let Some(machine) = wanted.host.machine.as_ref().filter(|_| wanted.has(&[Use::Boot])) {
         groups.push(("packages-boot", vec![Use::Boot], vec![machine.package.to_owned()]));

@@ -18,7 +18,7 @@ const BAD: &[(Version, Version, &str)] = &[
 ];
 
 pub(super) fn look(fx: &Effects, host: &Arch) -> Result<Option<Need>> {
-    let program = format!("qemu-{}-static", host.qemu);
+    let program = super::emulator(host)?;
     let Ok(said) = fx.read(cmd!(fx.sh, "{program} --version")) else {
         return Ok(None); // not installed: the packages say so
     };
@@ -27,7 +27,7 @@ pub(super) fn look(fx: &Effects, host: &Arch) -> Result<Option<Need>> {
     Ok(Some(match version_of(version).and_then(trouble) {
         None => Need::ok("qemu", Use::FOREIGN, format!("{program} {version}")),
         Some(what) => Need::new("qemu", Use::FOREIGN, State::Advice, format!("{program} {version}: {what}"))
-            .hint("where a chroot crashes, take the qemu-user-static of the distribution's backports, or --cross"),
+            .hint("where a chroot crashes, take qemu-user of the distribution's backports, or --cross"),
     }))
 }
 
