@@ -45,6 +45,8 @@ const GROUPS: &[(&str, &[Use], &[&str])] = &[
             "build-essential",
             "debhelper",
             "bc",
+            "cpio",
+            "kmod",
             "libelf-dev",
             "libssl-dev",
             "rsync",
@@ -58,6 +60,8 @@ const GROUPS: &[(&str, &[Use], &[&str])] = &[
             "apt-utils",
             "gnupg",
             "man-db",
+            // ps and kill: containers lack them.
+            "procps",
         ],
     ),
 ];
@@ -141,6 +145,74 @@ mod tests {
         let other = Mend::new(&["mount", "x"]);
         let all = [update.clone(), install(&["a", "b"]), other.clone(), update.clone(), install(&["b", "c"])];
         assert_eq!(together(all.into_iter()), [update, install(&["a", "b", "c"]), other]);
+    }
+
+    /// Programs that scenarios run and the package of each; `None` where every Debian has it (`Essential: yes` and what
+    /// those depend on).
+    const RUN: &[(&str, Option<&str>)] = &[
+        ("aarch64-linux-gnu-as", Some("binutils-aarch64-linux-gnu")),
+        ("aarch64-linux-gnu-objcopy", Some("binutils-aarch64-linux-gnu")),
+        ("apt-get", None),
+        ("bash", None),
+        ("cc", Some("gcc")),
+        ("chmod", None),
+        ("cp", None),
+        ("dpkg-deb", None),
+        ("dpkg-query", None),
+        ("dpkg-source", Some("dpkg-dev")),
+        ("env", None),
+        ("git", Some("git")),
+        ("gpg", Some("gnupg")),
+        ("gpgconf", Some("gnupg")),
+        ("id", None),
+        ("kill", Some("procps")),
+        ("man", Some("man-db")),
+        ("mkdir", None),
+        ("ps", Some("procps")),
+        ("sh", None),
+        ("sha256sum", None),
+        ("ssh-keygen", Some("openssh-client")),
+        ("tar", None),
+        ("timeout", None),
+        ("unshare", None),
+    ];
+
+    fn scenarios() -> String {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+        let files = std::fs::read_dir(dir).unwrap().map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap());
+        files.collect()
+    }
+
+    #[test]
+    fn what_scenarios_run_is_installed_for_them() {
+        let scenarios = scenarios();
+        let mut unknown = Vec::new();
+        for call in ["lab.run(\"", "Command::new(\"", "lab.command(\""] {
+            for rest in scenarios.split(call).skip(1) {
+                let program = rest.split('"').next().unwrap();
+                let package = RUN.iter().find(|(name, _)| *name == program).map(|(_, package)| *package);
+                let listed = |name: &str| GROUPS.iter().any(|(_, _, names)| names.contains(&name));
+                if !package.is_some_and(|p| p.is_none_or(listed)) {
+                    unknown.push(program);
+                }
+            }
+        }
+        assert!(scenarios.contains("lab.run(\"gpg\"") && unknown.is_empty(), "no package is listed for {unknown:?}");
+    }
+
+    /// A scenario builds the miniature with what is installed on the machine.
+    #[test]
+    fn what_the_miniature_builds_with_is_installed_for_scenarios() {
+        let own = include_str!("../../mini/debian.master/control.d/build-depends");
+        let all = include_str!("../../packaging/debian.master/control.stub.in");
+        let all = all.split_once("Build-Depends:\n").unwrap().1.split("\n\n").next().unwrap();
+        let names = own.lines().chain(all.lines()).filter(|l| l.starts_with(' ')).map(|l| {
+            let name = l.trim().split([',', ':', ' ']).next().unwrap();
+            name.strip_suffix("-compat").unwrap_or(name)
+        });
+        let listed = |name: &str| GROUPS.iter().any(|(_, _, names)| names.contains(&name));
+        let (names, lacking): (Vec<_>, Vec<_>) = names.partition(|name| listed(name));
+        assert!(names.len() > 8 && lacking.is_empty(), "{lacking:?}");
     }
 
     #[test]

@@ -325,7 +325,11 @@ fn right_on_the_machine_it_is_the_same_set() {
     let outcome = lab.xtask(&["build", "amd64", "--native", "--host", "--flavour", "slim", "--out", &out]);
     let needs = ["debhelper", "bc", "bison", "cpio", "flex", "kmod", "libelf-dev", "libssl-dev", "rsync"];
     let lacks = |name: &&&str| {
-        !lab.run("dpkg-query", &["--show", "--showformat", "${db:Status-Status}", name]).stdout.ends_with("installed")
+        // A package that was removed is `not-installed` or `config-files`.
+        lab.run("dpkg-query", &["--show", "--showformat", "${db:Status-Status}\\n", name])
+            .stdout
+            .lines()
+            .all(|l| l != "installed")
     };
     if let Some(lacking) = needs.iter().find(lacks) {
         outcome.fails(4, &["lacks build dependencies", lacking]);
