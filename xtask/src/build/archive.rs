@@ -107,18 +107,25 @@ fn own(fx: &Effects, distribution: &str) -> Result<Option<Own>> {
     if !release.lines().any(|l| l.trim_matches('"') == format!("ID={distribution}")) {
         return Ok(None);
     }
-    let format = "$(ORIGIN) $(REPO_URI) $(RELEASE)";
-    let listed = fx.read(cmd!(fx.sh, "apt-get indextargets --format {format} 'Created-By: Packages'"))?;
+    let listed = fx.read(cmd!(fx.sh, "apt-get indextargets --format {OWN} 'Created-By: Packages'"))?;
+    Ok(Some(own_of(&listed.text(), distribution)))
+}
+
+/// How apt is asked for its sources. The origin is any text, blanks included, so it comes last.
+const OWN: &str = "$(REPO_URI) $(RELEASE) $(ORIGIN)";
+
+/// The sources in apt's answer that are the distribution's.
+fn own_of(listed: &str, distribution: &str) -> Own {
     let mut own = Own::new();
-    for line in listed.text().lines() {
-        let mut words = line.split(' ');
-        let (Some(origin), Some(uri), Some(release)) = (words.next(), words.next(), words.next()) else { continue };
+    for line in listed.lines() {
+        let mut words = line.splitn(3, ' ');
+        let (Some(uri), Some(release), Some(origin)) = (words.next(), words.next(), words.next()) else { continue };
         let pair = (uri.trim_end_matches('/').to_owned(), release.to_owned());
         if origin.eq_ignore_ascii_case(distribution) && !own.contains(&pair) {
             own.push(pair);
         }
     }
-    Ok(Some(own))
+    own
 }
 
 fn sources(d: &Distribution, name: &str, suite: &str, archs: &[&Arch], own: Option<&Own>) -> Result<Vec<String>> {
@@ -133,8 +140,12 @@ fn sources(d: &Distribution, name: &str, suite: &str, archs: &[&Arch], own: Opti
             return Some(address.clone());
         }
         d.archive.clone().or_else(|| {
-            let same = own?.iter().find(|(_, r)| security(r) == security(release));
-            same.map(|(uri, _)| uri.clone())
+            let kind = |r: &str| (security(r), r.split_once('-').map(|(_, pocket)| pocket.to_owned()));
+            let all: Vec<_> = own?.iter().filter(|(_, r)| security(r) == security(release)).collect();
+            // One of the same pocket before the suite's own, and that before any: backports may come from elsewhere.
+            let same = all.iter().find(|(_, r)| kind(r) == kind(release));
+            let plain = || all.iter().find(|(_, r)| !r.contains('-'));
+            same.or_else(plain).or_else(|| all.first()).map(|(uri, _)| uri.clone())
         })
     };
     let mut sources = Vec::new();
@@ -217,6 +228,29 @@ mod tests {
         assert_eq!(lines[0], "deb [arch=amd64] http://archive.example/ubuntu focal main universe");
         assert_eq!(lines[1], "deb [arch=arm64] http://ports.example/ubuntu-ports focal main universe");
         assert_eq!(lines[5], "deb [arch=arm64] http://ports.example/ubuntu-ports focal-security main universe");
+    }
+
+    #[test]
+    fn an_origin_may_be_of_more_than_one_word() {
+        let listed = "http://b.example/debian bookworm-backports Debian Backports\n\
+            http://a.example/debian/ bookworm Debian\nhttp://a.example/debian/ bookworm Debian\n\
+            http://s.example bookworm-security Debian\nhttps://x.example/repo stable Docker CE Debian\n\
+            http://l.example ./ \nhttp://n.example stable\n";
+        let pair = |uri: &str, release: &str| (uri.to_owned(), release.to_owned());
+        let own = [pair("http://a.example/debian", "bookworm"), pair("http://s.example", "bookworm-security")];
+        assert_eq!(own_of(listed, "debian"), own);
+    }
+
+    #[test]
+    fn backports_from_elsewhere_are_no_mirror_of_the_suite() {
+        let debian = Distribution { archive: None, ports: None, ..ubuntu() };
+        let own = own_of(
+            "http://b.example bookworm-backports Debian\nhttp://a.example bookworm Debian\nhttp://u.example bookworm-updates Debian\n",
+            "debian",
+        );
+        let lines = sources(&debian, "debian", "trixie", &[find("amd64").unwrap()], Some(&own)).unwrap();
+        let from: Vec<&str> = lines.iter().map(|l| l.split(' ').nth(2).unwrap()).collect();
+        assert_eq!(from, ["http://a.example", "http://u.example"]);
     }
 
     #[test]
