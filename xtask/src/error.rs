@@ -77,7 +77,15 @@ pub fn exit_code(error: &anyhow::Error) -> i32 {
 /// Is a full disk behind it? That can happen wherever anything is written.
 fn no_room(error: &anyhow::Error) -> bool {
     let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded];
-    error.chain().filter_map(|c| c.downcast_ref::<std::io::Error>()).any(|e| full.contains(&e.kind()))
+    // libgit2 hands on the words alone.
+    let words = ["No space left on device", "Disk quota exceeded"];
+    let io = |c: &(dyn std::error::Error + 'static)| {
+        c.downcast_ref::<std::io::Error>().is_some_and(|e| full.contains(&e.kind()))
+    };
+    let git = |c: &(dyn std::error::Error + 'static)| {
+        c.downcast_ref::<git2::Error>().is_some_and(|e| words.iter().any(|w| e.message().contains(w)))
+    };
+    error.chain().any(|c| io(c) || git(c))
 }
 
 /// Are objects of the repository damaged or missing behind it?
@@ -160,6 +168,15 @@ mod tests {
     fn a_full_disk_is_no_fault_of_ours() {
         let e =
             Err::<(), _>(std::io::Error::from(std::io::ErrorKind::StorageFull)).context("cannot write x").unwrap_err();
+        assert_eq!(exit_code(&e), 4);
+        assert!(hint(&e).unwrap().contains("free room"));
+    }
+
+    #[test]
+    fn a_disk_that_is_full_for_libgit2_is_the_machine_s() {
+        let told = "failed to write chunk: No space left on device";
+        let e = git2::Error::new(git2::ErrorCode::GenericError, git2::ErrorClass::Odb, told);
+        let e = anyhow::Error::from(e).context("cannot write objects");
         assert_eq!(exit_code(&e), 4);
         assert!(hint(&e).unwrap().contains("free room"));
     }

@@ -11,7 +11,8 @@ use xshell::cmd;
 use crate::arch::Arch;
 use crate::build::chroot::Record;
 use crate::effects::{Effects, Run, Scratch};
-use crate::error::Kind;
+use crate::error::{Failure, Kind};
+use crate::formats::apt::{self, Why};
 use crate::formats::date::Snapshot;
 use crate::formats::keys;
 use crate::machine::trust;
@@ -95,6 +96,50 @@ impl Archive {
         std::fs::set_permissions(&out, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         Ok(out)
     }
+}
+
+/// Explains a failure of a program that has fetched from `sources`, by the first line of its output in which apt says
+/// that a download failed; else leaves the error as it is.
+pub fn explain(sources: &[String], said: &[String], error: anyhow::Error) -> anyhow::Error {
+    let Some(failed) = said.iter().find_map(|line| apt::failed(line)) else { return error };
+    let from: Vec<(&str, &str)> = sources.iter().filter_map(|s| place(s)).collect();
+    // apt writes `file:/x` for `file:///x`.
+    let begins = |address: &str| failed.url.starts_with(&address.replacen("file:///", "file:/", 1));
+    let mut of: Vec<(&str, &str)> = from.into_iter().filter(|(address, _)| begins(address)).collect();
+    let longest = of.iter().map(|(address, _)| address.len()).max().unwrap_or(0);
+    of.retain(|(address, _)| address.len() == longest);
+    // Only an index says of which pocket it is; packages of all pockets may lie in one pool.
+    if let Some((_, rest)) = failed.url.split_once("/dists/") {
+        of.retain(|(_, release)| rest.starts_with(&format!("{release}/")));
+    }
+    of.dedup();
+    let Some((mirror, first)) = of.first().copied() else { return error };
+    let releases: Vec<&str> = of.iter().map(|(_, release)| *release).collect();
+    let file = failed.url.rsplit('/').next().unwrap_or(failed.url);
+    let message = match failed.why {
+        Why::NotThere => {
+            format!("the mirror `{mirror}` does not have `{file}`, which the index of {} lists", releases.join(" or "))
+        }
+        Why::Other => {
+            format!("the mirror `{mirror}` has another `{file}` than the index of {} lists", releases.join(" or "))
+        }
+        Why::Unreachable => format!("the mirror `{mirror}` cannot be reached"),
+    };
+    let pocket = first.find('-').filter(|_| of.len() == 1).map(|at| &first[at..]);
+    let hint = match (failed.why, pocket) {
+        (Why::Unreachable, _) => "is the archive of the settings right, and can this machine reach it?".to_owned(),
+        (_, Some(pocket)) => format!(
+            "leave `{pocket}` out of `pockets` in [workspace.metadata.fork.distributions] of Cargo.toml, or name another mirror there"
+        ),
+        (_, None) => "try again later, or name another mirror in [workspace.metadata.fork.distributions] of Cargo.toml".to_owned(),
+    };
+    Failure::new(Kind::Network, message).hint(hint).into()
+}
+
+/// Address and suite name of a one-line source.
+pub(super) fn place(source: &str) -> Option<(&str, &str)> {
+    let mut words = source.split_once(']').map_or(source, |(_, rest)| rest).split_whitespace().filter(|w| *w != "deb");
+    Some((words.next()?.trim_end_matches('/'), words.next()?))
 }
 
 fn trusted(distribution: &Distribution) -> BTreeSet<String> {
@@ -228,6 +273,47 @@ mod tests {
         assert_eq!(lines[0], "deb [arch=amd64] http://archive.example/ubuntu focal main universe");
         assert_eq!(lines[1], "deb [arch=arm64] http://ports.example/ubuntu-ports focal main universe");
         assert_eq!(lines[5], "deb [arch=arm64] http://ports.example/ubuntu-ports focal-security main universe");
+    }
+
+    #[test]
+    fn a_mirror_that_lacks_what_its_index_lists_is_named_with_its_pocket() {
+        let sources = [
+            "deb [arch=arm64] http://m.example/debian bullseye main",
+            "deb [arch=arm64] http://m.example/debian bullseye-updates main",
+            "deb [arch=arm64] http://m.example/debian-security bullseye-security main",
+            "deb [arch=arm64] file:///srv/x focal main",
+        ]
+        .map(str::to_owned);
+        let told = |url: &str, why: &str| {
+            let said =
+                ["I: running", &format!("E: Failed to fetch {url}  {why} [IP: 192.0.2.1 80]")].map(str::to_owned);
+            let error = explain(&sources, &said, anyhow::anyhow!("as it was"));
+            (error.to_string(), crate::error::hint(&error).unwrap_or_default().to_owned())
+        };
+        let (message, hint) =
+            told("http://m.example/debian-security/pool/updates/main/a_1_arm64.deb", "404  Not Found");
+        assert_eq!(message, "the mirror `http://m.example/debian-security` does not have `a_1_arm64.deb`, which the index of bullseye-security lists");
+        assert!(hint.contains("leave `-security` out of `pockets`"), "{hint}");
+        // All pockets of a mirror share its pool.
+        let (message, hint) = told("http://m.example/debian/pool/main/a_1_arm64.deb", "404  Not Found");
+        assert!(message.ends_with("which the index of bullseye or bullseye-updates lists"), "{message}");
+        assert!(hint.contains("another mirror"), "{hint}");
+        let (message, _) = told(
+            "http://m.example/debian/dists/bullseye-updates/main/Packages.xz",
+            "File has unexpected size (1 != 2)",
+        );
+        assert_eq!(
+            message,
+            "the mirror `http://m.example/debian` has another `Packages.xz` than the index of bullseye-updates lists"
+        );
+        assert!(told("file:/srv/x/pool/a.deb", "File not found").0.contains("`file:///srv/x`"));
+        assert_eq!(
+            told("http://m.example/debian/dists/bullseye/InRelease", "Could not connect to m").0,
+            "the mirror `http://m.example/debian` cannot be reached"
+        );
+        // Whatever else is said stays what it was.
+        assert_eq!(told("http://other.example/a.deb", "404  Not Found").0, "as it was");
+        assert_eq!(told("http://m.example/debian/a.deb", "500  Internal Server Error").0, "as it was");
     }
 
     #[test]

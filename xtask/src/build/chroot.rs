@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use xshell::cmd;
 
-use super::archive::Archive;
+use super::archive::{explain, Archive};
 use super::depends::Lists;
 use super::mirror;
 use super::mmdebstrap::LEFT_OUT;
@@ -246,9 +246,14 @@ impl<'a> Recipe<'a> {
         Room::Chroot.require(work.path(), "KERNEL_FORK_CACHE puts it on another disk")?;
         let keyring = self.archive.keyring(fx, &work)?;
         let cmd = self.mmdebstrap(fx, work.path(), &keyring, &part, lists)?;
-        let watch = |line: &str| fx.ui.progress(line.trim_start_matches("I: "));
-        let hint = "its output says why; `cargo xtask doctor` shows what this machine lacks";
-        fx.change(&dir, Run::from(cmd).ends_with_us().or(Kind::Machine, hint).watch(watch))?;
+        let mut said = Vec::new();
+        let watch = |line: &str| {
+            fx.ui.progress(line.trim_start_matches("I: "));
+            said.push(line.to_owned());
+        };
+        let hint = "the lines above say why; `cargo xtask doctor` shows what this machine lacks";
+        let made = fx.change(&dir, Run::from(cmd).ends_with_us().or(Kind::Machine, hint).watch(watch));
+        made.map_err(|e| explain(&self.archive.sources, &said, e))?;
 
         let record = Record {
             key: self.key()?,

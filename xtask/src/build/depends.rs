@@ -8,7 +8,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
-use super::archive::{private_apt, Archive};
+use super::archive::{explain, private_apt, Archive};
 use super::chroot::build_depends_stanza;
 use super::mirror;
 use crate::arch::Arch;
@@ -38,7 +38,7 @@ pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Ar
     let conf = private_apt(&scratch.join("apt"), &archive.sources, &keyring, archs)?;
     let stanza = scratch.join("depends.dsc");
     std::fs::write(&stanza, build_depends_stanza(depends))?;
-    update(fx, &conf)?;
+    update(fx, &archive.sources, &conf)?;
     let there = architectures(&scratch.join("apt/state/lists"));
     if let Some(none) = archs.iter().find(|a| !there.is_empty() && !there.contains(a.debian)) {
         let there: Vec<&str> = there.iter().map(String::as_str).collect();
@@ -82,17 +82,22 @@ fn architectures(lists: &Utf8Path) -> BTreeSet<String> {
     found
 }
 
-/// Fetches the indexes of a private apt.
+/// Fetches the indexes of a private apt, which has these sources.
 ///
 /// # Errors
 /// The archive cannot be reached ([`Kind::Network`]).
-pub fn update(fx: &Effects, conf: &Utf8Path) -> Result<()> {
+pub fn update(fx: &Effects, sources: &[String], conf: &Utf8Path) -> Result<()> {
     // Else an archive that cannot be reached is a warning, and everything seems to be missing from it.
     let strict = "APT::Update::Error-Mode=any";
     let update = cmd!(fx.sh, "apt-get --quiet --option {strict} update").env("APT_CONFIG", conf);
     let hint = "is the archive of the settings right, and can this machine reach it?";
-    fx.read(Run::from(update).or(Kind::Network, hint).watch(|line| fx.ui.progress(line)))?;
-    Ok(())
+    let mut said = Vec::new();
+    let watch = |line: &str| {
+        fx.ui.progress(line);
+        said.push(line.to_owned());
+    };
+    let updated = fx.read(Run::from(update).or(Kind::Network, hint).watch(watch));
+    updated.map(drop).map_err(|e| explain(sources, &said, e))
 }
 
 /// The C library, which every chroot of two architectures has in both, if its versions differ: the mirror of one
@@ -187,7 +192,7 @@ fn elsewhere(
             })
             .collect();
         let known = private_apt(&dir.join(component), &sources, keyring, &[host])
-            .and_then(|conf| update(fx, &conf).and_then(|()| names(fx, &conf)));
+            .and_then(|conf| update(fx, &sources, &conf).and_then(|()| names(fx, &conf)));
         if let Ok(names) = known {
             found.push(((*component).to_owned(), names));
         }

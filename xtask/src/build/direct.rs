@@ -42,7 +42,8 @@ pub fn run(fx: &Effects, job: &Job, progress: &mut Progress) -> Result<Did> {
     sandbox.extend(["--setenv", "DEB_BUILD_OPTIONS", &format!("parallel={}", job.jobs)].map(str::to_owned));
     let rules = format!("-Rmake -f {RULES} {}", job.variables.join(" "));
     let build = cmd!(fx.sh, "bwrap {sandbox...} -- dpkg-buildpackage --build=binary -us -uc {rules}");
-    let run = Run::from(build).or(Kind::Build, format!("the log is {log}"));
+    let run =
+        Run::from(build).or(Kind::Build, "the first `error:` or `Error` in the log is most often the one that counts");
     let did = fx.change(out, run.log(log).watch(|line| progress.line(line)))?;
     for entry in place.read_dir_utf8()? {
         let entry = entry?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use xshell::cmd;
 
+use super::archive::place;
 use crate::effects::{Effects, Ended, Run};
 
 /// How long a mirror may say nothing to the first question. A slow one takes five seconds.
@@ -34,8 +35,7 @@ pub fn answers(fx: &Effects, sources: &[String]) -> Result<()> {
 
 /// `deb [arch=amd64] http://mirror/debian bookworm main`: what apt reads of it first. Only mirrors can stall.
 fn first_file(source: &str) -> Option<String> {
-    let mut words = source.split_once(']').map_or(source, |(_, rest)| rest).split_whitespace().filter(|w| *w != "deb");
-    let (address, suite) = (words.next()?, words.next()?);
+    let (address, suite) = place(source)?;
     address.starts_with("http").then(|| format!("{address}/dists/{suite}/InRelease"))
 }
 

@@ -108,8 +108,9 @@ pub fn run(fx: &Effects, job: &Job, progress: &mut Progress) -> Result<Did> {
     .env("TMPDIR", &unpacked)
     .env("LC_ALL", "C.UTF-8")
     .env("DEB_BUILD_OPTIONS", format!("parallel={}", job.jobs));
-    let hint = format!("the log is {log}; the first `error:` or `Error` in it is most often the one that counts");
-    fx.change(out, Run::from(sbuild).ends_with_us().or(Kind::Build, hint).log(log).watch(|line| progress.line(line)))
+    // Where the log is by then, and what it says, is the caller's matter.
+    let hint = "the first `error:` or `Error` in the log is most often the one that counts";
+    fx.change(out, Run::from(sbuild).ends_with_us().or(Kind::Build, hint).log(*log).watch(|line| progress.line(line)))
 }
 
 /// Perl, as sbuild wants it. Our own paths are the only thing that comes in, quoted for Perl.

@@ -30,8 +30,7 @@ impl Effects {
     pub fn read<'a>(&self, run: impl Into<Run<'a>>) -> Result<Output> {
         let mut run = run.into();
         self.ui.command(&run.line());
-        run.cleaning = self.cleaning.get();
-        execute(&mut run)
+        self.execute(&mut run)
     }
 
     /// Takes away what was begun: an interruption, which may be the reason, ends none of the programs that `f` runs
@@ -62,16 +61,21 @@ impl Effects {
             return Ok(None);
         }
         self.ui.command(&run.line());
+        Ok(Some(self.execute(&mut run)?))
+    }
+
+    fn execute(&self, run: &mut Run) -> Result<Output> {
         run.cleaning = self.cleaning.get();
-        Ok(Some(execute(&mut run)?))
+        let mut last = VecDeque::new();
+        execute(run, &mut last).map_err(|e| if run.found_no_room(&last) { self.no_room(e) } else { e })
     }
 }
 
-/// Starts it and stays with it to the end.
+/// Starts it and stays with it to the end; its last lines are in `last` then.
 ///
 /// # Errors
 /// As [`super::Effects::read`].
-fn execute(run: &mut Run) -> Result<Output> {
+fn execute(run: &mut Run, last: &mut VecDeque<String>) -> Result<Output> {
     let line = run.line();
     let program = run.command.get_program().to_string_lossy().into_owned();
     if !run.terminal {
@@ -101,7 +105,6 @@ fn execute(run: &mut Run) -> Result<Output> {
     let cleaning = run.cleaning;
     let interrupted = || signals::interrupted() && cleaning.is_none_or(|since| since.elapsed() > GRACE);
     let mut stdout = Vec::new();
-    let mut last = VecDeque::new();
     let mut by = Ended::Itself;
     if !run.terminal {
         let feeder = run.stdin.take().zip(child.stdin.take());
@@ -175,10 +178,10 @@ fn execute(run: &mut Run) -> Result<Output> {
     let status = status?;
     if by == Ended::Silent && !run.may_be_silent {
         let limit = run.silence.unwrap_or_default().as_secs();
-        return Err(run.failure(&format!("said nothing for {limit} s and was ended"), &last));
+        return Err(run.failure(&format!("said nothing for {limit} s and was ended"), last));
     }
     if !status.success() && !run.any_status && by == Ended::Itself {
-        return Err(run.failure(&format!("failed with {status}"), &last));
+        return Err(run.failure(&format!("failed with {status}"), last));
     }
     Ok(Output { status, stdout, ended: by })
 }
@@ -235,22 +238,33 @@ mod tests {
         ALONE.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn ended(run: &mut Run) -> Result<Output> {
+        execute(run, &mut VecDeque::new())
+    }
+
     #[test]
-    fn a_failure_shows_command_status_and_last_lines() {
+    fn a_failure_shows_program_status_last_lines_and_command() {
         let (_alone, sh) = (alone(), xshell::Shell::new().unwrap());
         let script = "echo one; echo two >&2; exit 3";
-        let error = execute(&mut Run::from(cmd!(sh, "sh -c {script}"))).err().unwrap().to_string();
-        assert!(error.contains("exit status: 3") && error.contains("| one") && error.contains("| two"), "{error}");
+        let error = ended(&mut Run::from(cmd!(sh, "sh -c {script}"))).err().unwrap().to_string();
+        let lines: Vec<&str> = error.lines().collect();
+        assert_eq!(lines[0], "`sh` failed with exit status: 3");
+        assert!(error.contains("| one") && error.contains("| two"), "{error}");
+        assert_eq!(*lines.last().unwrap(), format!("  $ sh -c '{script}'"));
+        // However long the command is, the reader gets to see what it said.
+        let long = format!("{script} # {}", "x".repeat(5000));
+        let error = ended(&mut Run::from(cmd!(sh, "sh -c {long}"))).err().unwrap().to_string();
+        assert!(error.contains("| one") && error.ends_with("--verbose)") && error.len() < 600, "{error}");
     }
 
     #[test]
     fn a_program_that_has_said_enough_is_ended() {
         let (_alone, sh) = (alone(), xshell::Shell::new().unwrap());
         let script = "echo one; echo two; sleep 300";
-        let enough = execute(&mut Run::from(cmd!(sh, "sh -c {script}")).until(|l| l == "two")).unwrap();
+        let enough = ended(&mut Run::from(cmd!(sh, "sh -c {script}")).until(|l| l == "two")).unwrap();
         assert_eq!((enough.ended, enough.stdout), (Ended::Enough, b"one\ntwo\n".to_vec()));
         let mut silent = Run::from(cmd!(sh, "sh -c {script}")).until_silence(Duration::from_secs(1));
-        assert_eq!(execute(&mut silent).unwrap().ended, Ended::Silent);
+        assert_eq!(ended(&mut silent).unwrap().ended, Ended::Silent);
     }
 
     #[test]
@@ -260,10 +274,27 @@ mod tests {
         let mut seen = Vec::new();
         let run = Run::from(cmd!(sh, "sh -c {script}")).silence(Duration::from_secs(1));
         let mut run = run.watch(|line| seen.push(line.to_owned()));
-        let error = execute(&mut run).err().unwrap().to_string();
-        assert!(error.contains("said nothing for 1 s") && error.ends_with("| two"), "{error}");
+        let error = ended(&mut run).err().unwrap().to_string();
+        assert!(error.contains("said nothing for 1 s") && error.contains("\n  | two\n  $ sh"), "{error}");
         drop(run);
         assert_eq!(seen, ["one", "two"]);
+    }
+
+    #[test]
+    fn a_full_disk_of_this_machine_is_told_from_another_s() {
+        let (_alone, sh) = (alone(), xshell::Shell::new().unwrap());
+        let full = |kind: Kind, words: &str| {
+            let script = format!("echo '{words}' >&2; exit 128");
+            let (mut run, mut last) =
+                (Run::from(cmd!(sh, "sh -c {script}")).or(kind, "is the address right?"), VecDeque::new());
+            assert!(execute(&mut run, &mut last).is_err());
+            run.found_no_room(&last)
+        };
+        assert!(full(Kind::Network, "fatal: write error: No space left on device"));
+        assert!(full(Kind::Machine, "tar: x: Cannot write: Disk quota exceeded"));
+        assert!(!full(Kind::Network, "remote: fatal: write error: No space left on device"));
+        assert!(!full(Kind::Build, "ld: No space left on device"));
+        assert!(!full(Kind::Network, "fatal: unable to access"));
     }
 
     #[test]
@@ -271,7 +302,7 @@ mod tests {
         let (_alone, sh) = (alone(), xshell::Shell::new().unwrap());
         let script = "sleep 300 & echo started";
         let start = Instant::now();
-        let out = execute(&mut Run::from(cmd!(sh, "sh -c {script}"))).unwrap();
+        let out = ended(&mut Run::from(cmd!(sh, "sh -c {script}"))).unwrap();
         assert_eq!(out.text(), "started");
         assert!(start.elapsed() < Duration::from_secs(60));
     }
@@ -289,11 +320,11 @@ mod tests {
             std::thread::spawn(move || BufReader::new(File::open(log).unwrap()).lines().nth(1).unwrap().unwrap())
         };
         let script = "echo $$; while :; do sleep 0.1; echo x; done";
-        let error = execute(&mut Run::from(cmd!(sh, "sh -c {script}")).log(log)).err().unwrap();
+        let error = ended(&mut Run::from(cmd!(sh, "sh -c {script}")).log(log)).err().unwrap();
         assert_eq!(error.to_string(), "cannot write the log");
         assert!(!Utf8Path::new("/proc").join(reader.join().unwrap()).exists(), "the child goes on");
         // There is no child yet where not even the command can be written.
-        let error = execute(&mut Run::from(cmd!(sh, "sh -c {script}")).log("/dev/full")).err().unwrap();
+        let error = ended(&mut Run::from(cmd!(sh, "sh -c {script}")).log("/dev/full")).err().unwrap();
         assert_eq!(crate::error::exit_code(&error), 4, "{error:#}");
     }
 }

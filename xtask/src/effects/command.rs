@@ -11,6 +11,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Failure, Kind};
 
+/// How many characters of a command line a failure shows.
+const SHOWN: usize = 300;
+
 /// Was it done, or only said?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Did {
@@ -264,16 +267,29 @@ impl<'a> Run<'a> {
         line
     }
 
+    /// The failure of this program: which one and how it ended, its last lines, and how to run it again.
     pub(super) fn failure(&self, what: &str, last: &VecDeque<String>) -> anyhow::Error {
-        let mut message = format!("`{}` {what}", self.line());
+        let mut message = format!("`{}` {what}", self.name);
         for line in last {
             message.push_str("\n  | ");
             message.push_str(line);
         }
-        if let Some(log) = &self.log {
-            message.push_str(&format!("\n  (all of it: {log})"));
+        let line = self.line();
+        let shown: String = line.chars().take(SHOWN).collect();
+        message.push_str(&format!("\n  $ {shown}"));
+        if shown.len() < line.len() {
+            message.push_str(" … (all of it with --verbose)");
         }
         Failure { kind: self.kind, message, hint: self.hint.clone() }.into()
+    }
+
+    /// Did a program of this machine run out of room on a disk, as far as its last lines tell?
+    pub(super) fn found_no_room(&self, last: &VecDeque<String>) -> bool {
+        // What a build says is read in its log; ssh shows another machine's words, and so does git's `remote:`.
+        let elsewhere = self.kind == Kind::Build || ["ssh", "scp"].contains(&self.name.as_str());
+        let full = ["No space left on device", "Disk quota exceeded"];
+        let says = |line: &String| !line.starts_with("remote:") && full.iter().any(|words| line.contains(words));
+        !elsewhere && last.iter().any(says)
     }
 }
 

@@ -13,6 +13,8 @@ use xshell::cmd;
 
 use super::command::{quote, Did, Run};
 use super::Effects;
+use crate::error::{Failure, Kind};
+use crate::ui::bytes;
 
 pub(super) fn cache_dir() -> Result<Utf8PathBuf> {
     let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty()).map(Utf8PathBuf::from);
@@ -150,6 +152,22 @@ impl Effects {
             }
             _ => Ok(Did::Done),
         }
+    }
+}
+
+impl Effects {
+    /// Names the disk that is full, where a program said that one is: of those that this process writes to, the one
+    /// with the least room.
+    pub(super) fn no_room(&self, error: anyhow::Error) -> anyhow::Error {
+        let scratches = self.scratches.borrow();
+        let places = scratches.iter().chain(std::iter::once(&self.cache));
+        let Some((free, place)) = places.filter_map(|p| Some((free_bytes(p).ok()?, p))).min() else { return error };
+        let message = format!("the disk of `{place}` is full ({} free)", bytes(free));
+        let hint = format!(
+            "free room there; KERNEL_FORK_CACHE names a directory on another disk for what is kept (now `{}`)",
+            self.cache
+        );
+        error.context(Failure::new(Kind::Machine, message).hint(hint))
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod abi;
 pub mod annotations;
+pub mod apt;
 pub mod buildlog;
 pub mod ccache;
 pub mod changelog;

@@ -45,7 +45,7 @@ impl<'a> Solver<'a> {
         let mut sources = archive.sources.clone();
         sources.push(format!("deb [trusted=yes arch={}] file:{repository} ./", host.debian));
         let conf = private_apt(&scratch.join("apt"), &sources, &keyring, &[host])?;
-        depends::update(fx, &conf)?;
+        depends::update(fx, &archive.sources, &conf)?;
         Ok(Self { fx, suite: archive.suite.clone(), conf, _scratch: scratch })
     }
 

@@ -101,7 +101,12 @@ fn a_mirror_that_does_not_answer() {
     // One that is not there at all is another matter, and no reason to miss packages.
     lab.edit("kernel/Cargo.toml", &address, "http://127.0.0.1:9/ubuntu");
     lab.commit("kernel", "a third archive");
-    fails(&lab, &["--cross", "--suite", "focal"], 5, &["apt-get", "can this machine reach it"]);
+    fails(
+        &lab,
+        &["--cross", "--suite", "focal"],
+        5,
+        &["`http://127.0.0.1:9/ubuntu` cannot be reached", "can this machine reach it"],
+    );
 }
 
 #[test]
@@ -124,6 +129,51 @@ fn an_archive_and_ports_that_are_out_of_step() {
     earlier(&lab);
     let words = ["out of step", "2.31-0ubuntu9.17 for amd64", "2.31-0ubuntu9.16 for arm64"];
     fails(&lab, &["--cross", "--suite", "focal"], 5, &words);
+}
+
+#[test]
+fn a_mirror_that_lacks_what_its_index_lists() {
+    let lab = Lab::without_cache();
+    let fingerprint = key(&lab, "5y", None);
+    archive(&lab, "archive", "amd64", "2.31-0ubuntu9.17");
+    let address = served(lab.path("archive"));
+    ubuntu_at(&lab, &fingerprint, &address, &address);
+    let outcome = lab.xtask(&["chroot", "create", "focal", "amd64"]);
+    let outcome = outcome.fails(5, &["`libc6_amd64.deb`, which the index of focal lists", "hint:", "another mirror"]);
+    let error = outcome.stderr.lines().find(|l| l.starts_with("error: ")).unwrap();
+    assert_eq!(
+        error,
+        format!("error: the mirror `{address}` does not have `libc6_amd64.deb`, which the index of focal lists")
+    );
+    assert!(outcome.stderr.lines().all(|l| l.len() < 500), "{}", outcome.stderr);
+    lab.assert_nothing_left();
+}
+
+/// Serves the files of a directory over HTTP; what is not there is 404. The address.
+fn served(dir: std::path::PathBuf) -> String {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let dir = dir.clone();
+            std::thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                while let Some(Ok(request)) = lines.next() {
+                    let Some(path) = request.split(' ').nth(1) else { return };
+                    while lines.next().is_some_and(|l| l.is_ok_and(|l| !l.is_empty())) {}
+                    let found = std::fs::read(dir.join(path.trim_start_matches('/')));
+                    let status = if found.is_ok() { "200 OK" } else { "404 Not Found" };
+                    let body = found.unwrap_or_default();
+                    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
+                    if stream.write_all(&[head.as_bytes(), &body].concat()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
 }
 
 #[test]
@@ -190,13 +240,17 @@ fn ubuntu_at(lab: &Lab, fingerprint: &str, archive: &str, ports: &str) {
     lab.commit("kernel", "another archive");
 }
 
-/// An archive of one package, signed by the lab's key.
+/// An archive of an index, signed by the lab's key, and none of the packages that it lists.
 fn archive(lab: &Lab, name: &str, arch: &str, version: &str) {
-    let packages = format!(
-        "Package: libc6\nArchitecture: {arch}\nMulti-Arch: same\nVersion: {version}\nMaintainer: lab <lab@lab.example>\n\
-         Filename: pool/libc6_{arch}.deb\nSize: 1\nSHA256: {}\nDescription: the C library\n\n",
-        "0".repeat(64)
-    );
+    let package = |package: &str, more: &str| {
+        format!(
+            "Package: {package}\nArchitecture: {arch}\n{more}Version: {version}\nMaintainer: lab <lab@lab.example>\n\
+             Filename: pool/{package}_{arch}.deb\nSize: 1\nSHA256: {}\nDescription: x\n\n",
+            "0".repeat(64)
+        )
+    };
+    let packages =
+        package("libc6", "Multi-Arch: same\nEssential: yes\n") + &package("apt", "") + &package("build-essential", "");
     let path = format!("main/binary-{arch}/Packages");
     lab.write(&format!("{name}/dists/focal/{path}"), &packages);
     let file = lab.path(name).join("dists/focal").join(&path).display().to_string();

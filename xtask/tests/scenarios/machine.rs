@@ -24,6 +24,21 @@ fn a_full_disk_is_noticed_before_anything_is_fetched() {
 }
 
 #[test]
+fn a_cache_that_fills_up_while_fetching_is_named() {
+    let lab = Lab::new();
+    let url = lab.vendor();
+    // More than the miniature's objects are: the fork's own place has room for them.
+    let noise = "head -c 1000000 /dev/urandom >vendor/noise && git -C vendor add noise && git -C vendor commit -qm noise && git -C vendor tag -f";
+    lab.run("sh", &["-c", &format!("{noise} {TAG}")]).ok();
+    std::fs::create_dir(lab.path("small")).unwrap();
+    let small = "mount -t tmpfs -o size=512k none small && export KERNEL_FORK_CACHE=$PWD/small";
+    let outcome = on(&lab, small, &["fork", TAG, "--url", &url, "--series", &codename()]);
+    let place = lab.path("small").display().to_string();
+    let outcome = outcome.fails(4, &["the disk of `", &place, "is full", "KERNEL_FORK_CACHE", "hint: free room"]);
+    assert!(!outcome.stderr.contains("--url"), "{}", outcome.stderr);
+}
+
+#[test]
 fn what_is_missing_for_a_build_is_named_with_what_mends_it() {
     let lab = Lab::new();
     lab.forked();
