@@ -64,10 +64,10 @@ pub fn compile(root: &Root, releases: &[Release], host: &Arch) -> Result<Made> {
         let dir = root.fx().scratch("module", None)?;
         dir.put("probe.c", SOURCE)?;
         dir.put("Makefile", "obj-m := probe.o\n")?;
-        let bind = ["--bind", dir.path().as_str(), "/mnt/probe"].map(str::to_owned);
-        let make = ["make", "-C", &headers, "M=/mnt/probe", "modules"].map(str::to_owned);
+        let make = ["make", "-C", &headers, "M=/mnt/probe", "modules"];
         let mut last = Vec::new();
-        let run = Run::from(root.sandbox(&bind, make.into_iter())).any_status().or(Kind::Machine, "");
+        let make = root.sandbox().change(dir.path(), "/mnt/probe").run(&root.fx().sh, make);
+        let run = Run::from(make).any_status().or(Kind::Machine, "");
         let made = root.fx().read(run.watch(|line| last.push(line.to_owned())))?;
         let mut say = |what: String| {
             let why = "DKMS, and whoever needs a driver of their own, could not use this kernel";

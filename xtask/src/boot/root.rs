@@ -11,14 +11,13 @@ use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use xshell::cmd;
 
 use crate::effects::{Effects, Run, Scratch};
 use crate::error::Kind;
 use crate::formats::cpio;
 use crate::packages::set::{Package, Set};
 use crate::packages::solve::is_name;
-use crate::sandbox::{self, Let};
+use crate::sandbox::{Sandbox, Unpacked};
 
 /// The first process of the machine.
 const INIT: &str = include_str!("init.sh");
@@ -31,6 +30,8 @@ const NOT_PACKED: &[&str] =
 /// A root on this machine's disk, for as long as it is held.
 pub struct Root<'a> {
     fx: &'a Effects,
+    chroot: Unpacked,
+    /// What is put together beside it.
     scratch: Scratch,
 }
 
@@ -55,20 +56,12 @@ impl<'a> Root<'a> {
     /// # Errors
     /// No room on the disk.
     pub fn unpack(fx: &'a Effects, tar: &Utf8Path) -> Result<Self> {
-        let scratch = fx.scratch("root", None)?;
-        let dir = scratch.join("root");
-        fs::create_dir(&dir)?;
-        // Everything belongs to whoever calls: in the sandbox that is root, and in the initrd too.
-        fx.read(cmd!(
-            fx.sh,
-            "tar --extract --file {tar} --directory {dir} --no-same-owner --no-same-permissions --exclude=./dev/*"
-        ))?;
-        Ok(Self { fx, scratch })
+        Ok(Self { fx, chroot: Unpacked::new(fx, tar)?, scratch: fx.scratch("root", None)? })
     }
 
     /// Where it is on this machine.
     pub(super) fn dir(&self) -> Utf8PathBuf {
-        self.scratch.join("root")
+        self.chroot.root()
     }
 
     /// Installs packages with dpkg, all at once. Returns the version of each package in the root.
@@ -76,20 +69,20 @@ impl<'a> Root<'a> {
     /// # Errors
     /// dpkg refuses one, or a maintainer script fails ([`Kind::Check`]).
     pub fn install(&self, debs: &[Utf8PathBuf]) -> Result<BTreeMap<String, String>> {
-        let mut binds: Vec<String> = Vec::new();
+        let mut sandbox = self.sandbox();
         let mut inside: Vec<String> = Vec::new();
         for deb in debs {
             let to = format!("/mnt/{}", deb.file_name().context("a package has a name")?);
-            binds.extend(["--ro-bind".to_owned(), deb.canonicalize_utf8()?.into_string(), to.clone()]);
+            sandbox = sandbox.see(&deb.canonicalize_utf8()?, &to);
             inside.push(to);
         }
         let dpkg = ["dpkg", "--install", "--force-unsafe-io"].map(str::to_owned).into_iter().chain(inside);
         let hint = "the packages cannot be installed on a minimal system of the suite: `cargo xtask audit` says more";
-        let run = Run::from(self.sandbox(&binds, dpkg)).or(Kind::Check, hint);
+        let run = Run::from(sandbox.run(&self.fx.sh, dpkg)).or(Kind::Check, hint);
         self.fx.read(run.watch(|line| self.fx.ui.progress(line)))?;
         let format = "${Package}\t${Version}\t${db:Status-Status}\n";
-        let query = ["dpkg-query", "--show", "--showformat", format].map(str::to_owned);
-        let listed = self.fx.read(self.sandbox(&[], query.into_iter()))?.text();
+        let query = ["dpkg-query", "--show", "--showformat", format];
+        let listed = self.fx.read(self.sandbox().run(&self.fx.sh, query))?.text();
         let installed = listed.lines().filter_map(|line| {
             let mut fields = line.split('\t');
             let (name, version) = (fields.next()?, fields.next()?);
@@ -103,14 +96,9 @@ impl<'a> Root<'a> {
         self.fx
     }
 
-    /// A command in it, with files of this machine bound to paths in it.
-    pub(super) fn sandbox(&self, binds: &[String], command: impl Iterator<Item = String>) -> xshell::Cmd<'_> {
-        let sandbox = sandbox::arguments(&self.dir(), &[Let::Write, Let::Root]);
-        cmd!(
-            self.fx.sh,
-            "bwrap {sandbox...} --new-session --setenv DEBIAN_FRONTEND noninteractive --tmpfs /mnt {binds...} --"
-        )
-        .args(command)
+    /// A sandbox that may change it, with an empty directory `/mnt` for files of this machine.
+    pub(super) fn sandbox(&self) -> Sandbox {
+        Sandbox::writable_chroot(&self.chroot).user(0).env("DEBIAN_FRONTEND", "noninteractive").own_dir("/mnt")
     }
 
     /// Puts a module where `modprobe` finds it, which the kernel `uname` then loads with its own.
@@ -121,10 +109,9 @@ impl<'a> Root<'a> {
         // In the sandbox, where a link of the packages leads nowhere else.
         self.scratch.put(file, module)?;
         let (from, to) = (self.scratch.join(file), format!("/lib/modules/{uname}/extra/{file}"));
-        let bind = ["--ro-bind", from.as_str(), "/mnt/module"].map(str::to_owned);
-        let install = ["install", "-D", "--mode=644", "/mnt/module", &to].map(str::to_owned);
-        self.fx.read(self.sandbox(&bind, install.into_iter()))?;
-        self.fx.read(self.sandbox(&[], ["depmod", uname].map(str::to_owned).into_iter()))?;
+        let install = ["install", "-D", "--mode=644", "/mnt/module", &to];
+        self.fx.read(self.sandbox().see(&from, "/mnt/module").run(&self.fx.sh, install))?;
+        self.fx.read(self.sandbox().run(&self.fx.sh, ["depmod", uname]))?;
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use crate::arch::{self, Arch};
 use crate::effects::{Effects, Run};
 use crate::error::Kind;
 use crate::machine::disk::Room;
+use crate::sandbox::Unpacked;
 
 /// What a chroot is made from.
 pub struct Recipe<'a> {
@@ -361,14 +362,8 @@ impl Chroot {
     ///
     /// # Errors
     /// No room on the disk; the tar file is damaged.
-    pub fn unpack(&self, fx: &Effects, to: &Utf8Path) -> Result<()> {
-        let tar = &self.tar;
-        // Whose the files are does not matter then, and device files cannot be made.
-        fx.read(cmd!(
-            fx.sh,
-            "tar --extract --file {tar} --directory {to} --no-same-owner --no-same-permissions --exclude=./dev/*"
-        ))?;
-        Ok(())
+    pub fn unpack(&self, fx: &Effects) -> Result<Unpacked> {
+        Unpacked::new(fx, &self.tar)
     }
 
     /// Removes it; the tar first, so that no tar is without a record.

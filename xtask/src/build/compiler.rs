@@ -77,9 +77,7 @@ fn resolve(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured, c
     if let Ok(text) = fs::read_to_string(&kept) {
         return Ok(Config::parse_lenient(&text));
     }
-    let unpacked = fx.scratch("compiler", None)?;
-    chroot.unpack(fx, unpacked.path())?;
-    let programs = Programs::Chroot { root: unpacked.path().to_owned(), own };
+    let programs = Programs::Chroot { chroot: chroot.unpack(fx)?, own };
     let resolved = Kconfig::new(fx, of.repo, of.tree, of.host, None)?.with(programs).olddefconfig(config)?;
     fx.create_dir(fx.cache().join("configurations"))?;
     fx.write(kept, resolved.to_text())?;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A build right on the machine, without a chroot: for a machine that runs the series itself, with its own
-//! compiler and its own packages. It sees the machine read-only, and neither its homes nor its network.
+//! compiler and its own packages. It runs in the sandbox, where it sees what is installed and nothing else of the
+//! machine.
 
 use std::fs;
 
@@ -12,7 +13,7 @@ use super::sbuild::{Job, PLACE};
 use super::source::{NAME, RULES};
 use crate::effects::{Did, Effects, Run};
 use crate::error::Kind;
-use crate::sandbox;
+use crate::sandbox::Sandbox;
 
 /// As [`sbuild::run`](super::sbuild::run).
 ///
@@ -32,16 +33,17 @@ pub fn run(fx: &Effects, job: &Job, progress: &mut Progress) -> Result<Did> {
         let missing = said.rsplit_once("dependencies: ").map_or(said.as_str(), |(_, names)| names);
         fail!(Machine, "this machine lacks build dependencies: {missing}"; "install them, or build without --host, in a chroot");
     }
-    let mut sandbox = sandbox::machine()?;
+    // dpkg looks up which packages are installed, and what their libraries are called.
+    let mut sandbox = Sandbox::machine()?.see("/var/lib/dpkg".into(), "/var/lib/dpkg").env("LC_ALL", "C.UTF-8");
     for (from, to) in job.mounts {
-        sandbox.extend(["--ro-bind", from.as_str(), to].map(str::to_owned));
+        sandbox = sandbox.see(from, to);
     }
     // Objects go to /tmp, and are too many for memory.
-    sandbox.extend(["--bind", tmp.as_str(), "/tmp", "--bind", place.as_str(), PLACE].map(str::to_owned));
-    sandbox.extend(["--chdir", &format!("{PLACE}/{NAME}"), "--new-session"].map(str::to_owned));
-    sandbox.extend(["--setenv", "DEB_BUILD_OPTIONS", &format!("parallel={}", job.jobs)].map(str::to_owned));
+    let at = format!("{PLACE}/{NAME}");
+    let sandbox = sandbox.change(&tmp, "/tmp").own_dir("/var/tmp").change(&place, PLACE).at(&at);
+    let sandbox = sandbox.env("DEB_BUILD_OPTIONS", &format!("parallel={}", job.jobs));
     let rules = format!("-Rmake -f {RULES} {}", job.variables.join(" "));
-    let build = cmd!(fx.sh, "bwrap {sandbox...} -- dpkg-buildpackage --build=binary -us -uc {rules}");
+    let build = sandbox.run(&fx.sh, ["dpkg-buildpackage", "--build=binary", "-us", "-uc", &rules]);
     let run =
         Run::from(build).or(Kind::Build, "the first `error:` or `Error` in the log is most often the one that counts");
     let did = fx.change(out, run.log(log).watch(|line| progress.line(line)))?;

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Running the kernel's own Kconfig on a tree that nobody has vouched for.
 //!
-//! Only what Kconfig reads is written out (about 2,000 of 66,000 files), and `make` runs in a bubblewrap
-//! sandbox: no network, no home directories, everything read-only but its own directory. Its programs are
-//! this machine's or those of an unpacked chroot.
+//! Only what Kconfig reads is written out (about 2,000 of 66,000 files), and `make` runs in the
+//! [sandbox](crate::sandbox), with its own directory to write in. Its programs are this machine's or those of an
+//! unpacked chroot.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use git2::{ObjectType, Oid, Repository};
-use xshell::cmd;
 
 use super::probes;
 use super::symbols::Symbols;
@@ -19,18 +18,17 @@ use crate::arch::{self, Arch};
 use crate::effects::{read_plain, sound, Did, Effects, Run, Scratch};
 use crate::error::Kind;
 use crate::formats::config::Config;
-use crate::sandbox;
+use crate::sandbox::{Sandbox, Unpacked};
 
 /// Far more questions than `localmodconfig` has.
 const ANSWERS: usize = 10_000;
 
 /// Whose compiler and tools Kconfig runs with.
-#[derive(Debug, Clone)]
 pub enum Programs {
     /// This machine's, with its cross compiler where the architecture is another.
     Machine,
-    /// Those of a chroot of the architecture `own`, unpacked in `root`.
-    Chroot { root: Utf8PathBuf, own: &'static Arch },
+    /// Those of an unpacked chroot of the architecture `own`.
+    Chroot { chroot: Unpacked, own: &'static Arch },
 }
 
 /// A tree's Kconfig, ready to resolve configurations of one architecture.
@@ -182,12 +180,14 @@ impl<'a> Kconfig<'a> {
             Programs::Chroot { own, .. } => own,
         };
         let cross = if own == self.arch { String::new() } else { format!("{}-", self.arch.triplet) };
-        let sandbox = arguments(self.scratch.path(), &self.programs);
-        let sh = &self.fx.sh;
-        let make = cmd!(
-            sh,
-            "bwrap {sandbox...} make --silent --no-print-directory ARCH={kernel} CROSS_COMPILE={cross} LSMOD=/mnt/.lsmod {target}"
-        );
+        let sandbox = match &self.programs {
+            Programs::Machine => Sandbox::machine()?,
+            Programs::Chroot { chroot, .. } => Sandbox::chroot(chroot)?,
+        };
+        // A place that nothing else is in. Menus are drawn on the terminal.
+        let sandbox = sandbox.on_terminal().change(self.scratch.path(), "/mnt").at("/mnt");
+        let variables = [format!("ARCH={kernel}"), format!("CROSS_COMPILE={cross}"), "LSMOD=/mnt/.lsmod".to_owned()];
+        let make = sandbox.run(&self.fx.sh, ["make", "--silent", "--no-print-directory"]).args(variables).arg(target);
         let hint = "Kconfig runs on this machine in bubblewrap and needs make, flex, bison and a compiler for the \
                     architecture; `cargo xtask doctor --fix` installs them";
         Ok(Run::from(make).or(Kind::Machine, hint))
@@ -275,21 +275,4 @@ fn needed(path: &str) -> bool {
         || path.starts_with("scripts/")
         || path.starts_with("kernel/configs/")
         || ["Makefile", "Kbuild"].contains(&path)
-}
-
-/// bubblewrap's arguments: one writable directory, nothing else.
-fn arguments(dir: &Utf8Path, programs: &Programs) -> Vec<String> {
-    let root = match programs {
-        Programs::Machine => Utf8Path::new("/"),
-        Programs::Chroot { root, .. } => root,
-    };
-    let mut args = sandbox::arguments(root, &[]);
-    // Menus are drawn for this one.
-    let terminal = std::env::var("TERM").unwrap_or_default();
-    if !terminal.is_empty() {
-        args.extend(["--setenv", "TERM", &terminal].map(str::to_owned));
-    }
-    // A place that every root has and nothing else is in.
-    args.extend(["--new-session", "--bind", dir.as_str(), "/mnt", "--chdir", "/mnt", "--"].map(str::to_owned));
-    args
 }

@@ -168,6 +168,7 @@ mod tests {
         ("kill", Some("procps")),
         ("man", Some("man-db")),
         ("mkdir", None),
+        ("perl", None),
         ("ps", Some("procps")),
         ("sh", None),
         ("sha256sum", None),

@@ -11,6 +11,7 @@ use xshell::cmd;
 
 use super::{Mend, Need, Use};
 use crate::effects::{Effects, Run};
+use crate::sandbox::Sandbox;
 
 /// Switches that forbid them: the value that does, and the one that mends it.
 const SWITCHES: &[(&str, &str, &str)] = &[
@@ -26,7 +27,7 @@ pub(super) fn look(fx: &Effects) -> Result<Need> {
     };
     let unshare = works("unshare", &["--user", "--map-root-user", "--mount", "true"]);
     let sandbox = fx.read(cmd!(fx.sh, "bwrap --version")).is_err()
-        || works("bwrap", &["--ro-bind", "/", "/", "--unshare-net", "true"]);
+        || fx.read(Run::from(Sandbox::machine()?.run(&fx.sh, ["true"])).any_status()).is_ok_and(|o| o.status.success());
     if unshare && sandbox {
         return Ok(Need::ok("namespaces", Use::BUILDS, "this user can make user namespaces"));
     }

@@ -31,6 +31,7 @@ mod readme;
 mod rebase;
 mod remote;
 mod root;
+mod sandbox;
 mod status;
 mod tags;
 mod ubuntu;

@@ -7,8 +7,6 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
-use xshell::cmd;
 
 use super::bridge;
 use super::worker::Worker;
@@ -17,7 +15,7 @@ use crate::build::chroot::Chroot;
 use crate::effects::{Effects, Run};
 use crate::error::{sentence, Kind};
 use crate::formats::distcc;
-use crate::sandbox;
+use crate::sandbox::{Sandbox, Unpacked};
 
 /// A compiler takes a fraction of a second over one line, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,19 +86,16 @@ pub fn of_worker(worker: &Worker, program: &str) -> Result<Compiler> {
 /// # Errors
 /// The chroot cannot be unpacked; it has no such compiler.
 pub fn of_chroot(fx: &Effects, chroot: &Chroot, program: &str) -> Result<Compiler> {
-    let unpacked = fx.scratch("compiler", None)?;
-    chroot.unpack(fx, unpacked.path())?;
-    of_root(fx, unpacked.path(), program)
+    of_unpacked(fx, &chroot.unpack(fx)?, program)
 }
 
 /// As [`of_chroot`], where it is unpacked.
 ///
 /// # Errors
 /// There is no such compiler.
-pub fn of_root(fx: &Effects, root: &Utf8Path, program: &str) -> Result<Compiler> {
-    let sandbox = sandbox::arguments(root, &[]);
+pub fn of_unpacked(fx: &Effects, chroot: &Unpacked, program: &str) -> Result<Compiler> {
     let mut said = String::new();
-    let ask = cmd!(fx.sh, "bwrap {sandbox...} --new-session -- {program} -v");
+    let ask = Sandbox::chroot(chroot)?.run(&fx.sh, [program, "-v"]);
     let watch = |line: &str| said.push_str(&format!("{line}\n"));
     fx.read(Run::from(ask).or(Kind::Machine, "the chroot's compiler is asked in bubblewrap").watch(watch))?;
     Compiler::said(&said).with_context(|| format!("{program} does not say what it is"))

@@ -3,8 +3,6 @@
 //! start is the compiler for one architecture.
 
 use anyhow::Result;
-use camino::Utf8Path;
-use xshell::cmd;
 
 use super::probe::{self, Compiler};
 use crate::arch::{self, Arch};
@@ -12,7 +10,7 @@ use crate::build::archive::Archive;
 use crate::build::chroot::Recipe;
 use crate::effects::{Effects, Run};
 use crate::error::Kind;
-use crate::sandbox::{self, Let};
+use crate::sandbox::{Sandbox, Unpacked};
 
 /// How to serve.
 pub struct Worker<'a> {
@@ -36,31 +34,26 @@ pub fn recipe<'a>(archive: &'a Archive, host: &'static Arch) -> Result<Recipe<'a
 }
 
 impl Worker<'_> {
-    /// Serves from the unpacked chroot `root` until it is interrupted. `ready` is told the compiler first.
+    /// Serves from `chroot` until it is interrupted. `ready` is told the compiler first.
     ///
     /// # Errors
     /// The port is taken; distccd ends.
-    pub fn run(&self, fx: &Effects, root: &Utf8Path, ready: impl FnOnce(&Compiler)) -> Result<()> {
+    pub fn run(&self, fx: &Effects, chroot: &Unpacked, ready: impl FnOnce(&Compiler)) -> Result<()> {
         let program = probe::program(self.host);
-        ready(&probe::of_root(fx, root, &program)?);
-        let mut sandbox = sandbox::arguments(root, &[Let::Network]);
+        ready(&probe::of_unpacked(fx, chroot, &program)?);
         // distccd does not run as root, and starts what has a name in this directory and nothing else.
         let link = format!("/usr/lib/distcc/{program}");
-        sandbox.extend(
-            ["--unshare-user", "--uid", "1000", "--gid", "1000", "--tmpfs", "/usr/lib/distcc"].map(str::to_owned),
-        );
-        sandbox.extend(["--symlink", "../../bin/distcc", &link].map(str::to_owned));
+        let sandbox = Sandbox::chroot(chroot)?.network().user(1000);
+        let sandbox = sandbox.own_dir("/usr/lib/distcc").link("../../bin/distcc", &link);
         let (port, jobs) = (self.port.to_string(), self.jobs.to_string());
         let mut who: Vec<&str> = self.allow.iter().flat_map(|net| ["--allow", net]).collect();
         if who.is_empty() {
             who.extend(["--listen", "127.0.0.1"]);
         }
         who.extend(["--allow", "127.0.0.1"]);
-        let serve = cmd!(
-            fx.sh,
-            "bwrap {sandbox...} --new-session -- distccd --no-detach --daemon --log-stderr --log-level warning
-             --port {port} --jobs {jobs} --job-lifetime 600 {who...}"
-        );
+        let fixed = ["--no-detach", "--daemon", "--log-stderr", "--log-level", "warning", "--job-lifetime", "600"];
+        let distccd = ["distccd", "--port", &port, "--jobs", &jobs].into_iter().chain(fixed).chain(who);
+        let serve = sandbox.run(&fx.sh, distccd);
         let hint = format!("is something else on port {port}? --port takes another");
         fx.change("/", Run::from(serve).or(Kind::Machine, hint).watch(|line| fx.ui.note(line)))?;
         Ok(())

@@ -45,11 +45,10 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         return Ok(());
     };
     let step = fx.ui.step("unpack the chroot");
-    let root = fx.scratch("worker", None)?;
-    chroot.unpack(fx, root.path())?;
+    let chroot = chroot.unpack(fx)?;
     step.done("");
     let worker = serve::Worker { host, port: args.port, jobs, allow: &args.allow };
-    worker.run(fx, root.path(), |compiler| {
+    worker.run(fx, &chroot, |compiler| {
         fx.ui.note(&format!("{compiler}, {jobs} at once, at port {}; Ctrl-C ends it", args.port));
     })
 }

@@ -19,7 +19,7 @@ use crate::flavour::packaging::{required, Packaging};
 use crate::fork::history::History;
 use crate::formats::changelog;
 use crate::packages::signing::Key;
-use crate::sandbox::{self, Let};
+use crate::sandbox::Sandbox;
 use crate::workspace::Workspace;
 
 /// Where Launchpad takes uploads, as Ubuntu's dput knows it and Debian's does not.
@@ -98,12 +98,10 @@ fn chroot(
 
 /// Runs the packaging's `clean` in the chroot.
 fn clean(fx: &Effects, chroot: &Chroot, tree: &Utf8Path) -> Result<()> {
-    let root = fx.scratch("clean", None)?;
-    chroot.unpack(fx, root.path())?;
+    let root = chroot.unpack(fx)?;
     // dh_testroot wants to be root.
-    let mut sandbox = sandbox::arguments(root.path(), &[Let::Write, Let::Root]);
-    sandbox.extend(["--bind", tree.as_str(), PLACE, "--chdir", PLACE, "--new-session"].map(str::to_owned));
-    let run = Run::from(cmd!(fx.sh, "bwrap {sandbox...} -- make -f debian/rules clean"));
+    let sandbox = Sandbox::writable_chroot(&root).user(0).change(tree, PLACE).at(PLACE);
+    let run = Run::from(sandbox.run(&fx.sh, ["make", "-f", "debian/rules", "clean"]));
     fx.read(run.or(Kind::Build, "the packaging's own `clean` failed").watch(|line| fx.ui.progress(line)))?;
     Ok(())
 }
