@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 use crate::effects::Effects;
 use crate::formats::cpu_list::CpuList;
 use crate::isolate::look::{counted, Disturbance, Machine};
-use crate::isolate::parameters::{check, parameters, version};
+use crate::isolate::parameters::{check, ignored, parameters, version};
 use crate::isolate::plot::{self, Row};
 
 /// Where the bootloader looks for the drop-in.
@@ -64,6 +64,11 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         return watch(fx, &machine, &args);
     }
     if !args.check {
+        // Of another machine's kernel nothing is known here but its release.
+        let config = machine.config(&release).filter(|_| args.present.is_none());
+        for (parameter, symbol) in config.iter().flat_map(|c| ignored(c, version)) {
+            fx.ui.warn(&format!("{release} is built without CONFIG_{symbol} and ignores `{parameter}`"));
+        }
         let words = parameters(&args.cpus, there, version, true).join(" ");
         fx.ui.data(&words);
         fx.ui.data(&format!("\n# {DROP_IN}, then: update-grub"));

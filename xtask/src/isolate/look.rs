@@ -9,8 +9,9 @@ use std::fs;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use super::parameters::{Version, KTHREADS};
+use super::parameters::{Version, KTHREADS, MANAGED_IRQ};
 use super::tasks::{self, Task};
+use crate::formats::config::Config;
 use crate::formats::cpu_list::CpuList;
 use crate::formats::interrupts::Interrupts;
 
@@ -58,6 +59,11 @@ impl Machine {
         self.read("proc/sys/kernel/osrelease")
     }
 
+    /// The configuration of a kernel that is installed here, where its package left one.
+    pub fn config(&self, release: &str) -> Option<Config> {
+        Some(Config::parse_lenient(&self.read(&format!("boot/config-{release}"))?))
+    }
+
     /// `/proc/interrupts` as it is now.
     pub fn interrupts(&self) -> Option<Interrupts> {
         Interrupts::parse(&fs::read_to_string(self.root.join("proc/interrupts")).ok()?)
@@ -68,7 +74,7 @@ impl Machine {
         let rest = self.there.without(cpus);
         let mut found = self.parameters(cpus);
         found.extend(tasks::all(&self.root).iter().filter_map(|t| task(t, cpus, &rest, version)));
-        found.extend(self.irqs(cpus, &rest));
+        found.extend(self.irqs(cpus, &rest, version));
         found.extend(self.timers(cpus));
         found.extend(self.workqueues(cpus, &rest));
         found
@@ -80,14 +86,19 @@ impl Machine {
 
     fn parameters(&self, cpus: &CpuList) -> Vec<Disturbance> {
         let mut found = Vec::new();
-        for (file, parameter) in [("isolated", "isolcpus="), ("nohz_full", "nohz_full=")] {
-            // A kernel without the feature has no such file, or one that says `(null)`.
-            let text = self.read(&format!("sys/devices/system/cpu/{file}")).unwrap_or_default();
-            let has: CpuList = text.parse().unwrap_or_default();
+        for (file, parameter, symbol) in
+            [("isolated", "isolcpus=", "CPU_ISOLATION"), ("nohz_full", "nohz_full=", "NO_HZ_FULL")]
+        {
+            // A kernel without the feature has no such file; one without the parameter has one that says `(null)`.
+            let text = self.read(&format!("sys/devices/system/cpu/{file}"));
+            let has: CpuList = text.as_deref().unwrap_or_default().parse().unwrap_or_default();
             let missing = cpus.without(&has);
             if !missing.is_empty() {
                 let what = format!("the kernel runs without {parameter} for them");
-                let mend = "start it with what `cargo xtask isolate --cpus` prints".to_owned();
+                let mend = match text {
+                    Some(_) => "start it with what `cargo xtask isolate --cpus` prints".to_owned(),
+                    None => format!("start a kernel with CONFIG_{symbol}; this one ignores the parameter"),
+                };
                 found.push(Disturbance { kind: Kind::Parameter, cpus: missing.to_string(), what, mend });
             }
         }
@@ -95,7 +106,7 @@ impl Machine {
     }
 
     /// Interrupts that are handled on these CPUs.
-    fn irqs(&self, cpus: &CpuList, rest: &CpuList) -> Vec<Disturbance> {
+    fn irqs(&self, cpus: &CpuList, rest: &CpuList, version: Version) -> Vec<Disturbance> {
         let mut found = Vec::new();
         let entries = self.root.join("proc/irq").read_dir_utf8().into_iter().flatten().flatten();
         let mut numbers: Vec<u32> = entries.filter_map(|e| e.file_name().parse().ok()).collect();
@@ -111,8 +122,11 @@ impl Machine {
                 continue;
             }
             let what = format!("interrupt {number} ({handlers})");
-            let mend =
-                format!("echo {rest} >/proc/irq/{number}/smp_affinity_list; a managed one needs isolcpus=managed_irq");
+            let managed = match version {
+                v if v < MANAGED_IRQ => "a managed one cannot be moved before Linux 5.6",
+                _ => "a managed one needs isolcpus=managed_irq",
+            };
+            let mend = format!("echo {rest} >/proc/irq/{number}/smp_affinity_list; {managed}");
             found.push(Disturbance { kind: Kind::Irq, cpus: on.to_string(), what, mend });
         }
         found
@@ -306,6 +320,14 @@ mod tests {
     }
 
     const KTHREAD: u64 = 0x0020_0000;
+
+    #[test]
+    fn a_parameter_is_not_recommended_to_a_kernel_that_ignores_it() {
+        let (_dir, root) = machine();
+        fs::remove_file(root.join("sys/devices/system/cpu/nohz_full")).unwrap();
+        let found = Machine::at(&root).unwrap().disturbances(&"3".parse().unwrap(), (5, 4));
+        assert!(found.len() == 1 && found[0].mend.contains("CONFIG_NO_HZ_FULL"), "{found:?}");
+    }
 
     fn found(root: &Utf8Path) -> Vec<(Kind, String)> {
         let machine = Machine::at(root).unwrap();

@@ -6,6 +6,7 @@
 
 use anyhow::Result;
 
+use crate::formats::config::Config;
 use crate::formats::cpu_list::CpuList;
 
 /// Version and patch level of a kernel: (5, 4).
@@ -14,7 +15,7 @@ pub type Version = (u32, u32);
 /// Flags of `isolcpus=` came with this version; before, there is only the list.
 const FLAGS: Version = (4, 15);
 /// `managed_irq` among them came with this version. One that does not know it ignores the whole parameter.
-const MANAGED_IRQ: Version = (5, 6);
+pub const MANAGED_IRQ: Version = (5, 6);
 /// From this version on, kernel threads that are free to move stay off the CPUs of `nohz_full=`.
 pub const KTHREADS: Version = (5, 9);
 
@@ -57,14 +58,14 @@ pub fn check(cpus: &CpuList, there: &CpuList) -> Result<()> {
 /// it the same isolation with a tick, to compare with.
 pub fn parameters(cpus: &CpuList, there: &CpuList, version: Version, nohz_full: bool) -> Vec<String> {
     let rest = there.without(cpus);
-    let mut flags = Vec::new();
-    if version >= FLAGS {
-        // `nohz` as a flag of `isolcpus=` means the same as the parameter of its own.
-        flags.extend(["nohz,"].into_iter().filter(|_| nohz_full));
-        flags.push("domain,");
-        flags.extend(["managed_irq,"].into_iter().filter(|_| version >= MANAGED_IRQ));
-    }
-    let mut parameters = vec![format!("isolcpus={}{cpus}", flags.concat())];
+    // Never the flag `nohz`: a kernel without CONFIG_NO_HZ_FULL ignores the whole parameter for it, and one that has
+    // it learns the same from `nohz_full=`. The other parameters do no harm where they are unknown.
+    let flags = match version {
+        v if v >= MANAGED_IRQ => "domain,managed_irq,",
+        v if v >= FLAGS => "domain,",
+        _ => "",
+    };
+    let mut parameters = vec![format!("isolcpus={flags}{cpus}")];
     if nohz_full {
         parameters.push(format!("nohz_full={cpus}"));
     }
@@ -74,9 +75,29 @@ pub fn parameters(cpus: &CpuList, there: &CpuList, version: Version, nohz_full: 
     parameters
 }
 
+/// The parameters that a kernel of this configuration and version ignores, each with the symbol that it lacks.
+pub fn ignored(config: &Config, version: Version) -> Vec<(&'static str, &'static str)> {
+    let needs = [
+        ("isolcpus=", "CPU_ISOLATION", FLAGS),
+        ("nohz_full=", "NO_HZ_FULL", (0, 0)),
+        ("rcu_nocbs=", "RCU_NOCB_CPU", (0, 0)),
+    ];
+    let lacks = |symbol| config.get(symbol).is_none_or(|v| v.as_str() != "y");
+    needs.into_iter().filter(|(_, symbol, since)| version >= *since && lacks(symbol)).map(|(p, s, _)| (p, s)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_configuration_lacks() {
+        let of = |text, version| ignored(&Config::parse(text).unwrap(), version);
+        let generic = "CONFIG_CPU_ISOLATION=y\n# CONFIG_NO_HZ_FULL is not set\nCONFIG_RCU_NOCB_CPU=y\n";
+        assert_eq!(of(generic, (5, 4)), [("nohz_full=", "NO_HZ_FULL")]);
+        assert_eq!(of("CONFIG_NO_HZ_FULL=y\n", (4, 4)), [("rcu_nocbs=", "RCU_NOCB_CPU")]);
+        assert_eq!(of("", (6, 1)).len(), 3);
+    }
 
     fn list(text: &str) -> CpuList {
         text.parse().unwrap()
@@ -88,8 +109,10 @@ mod tests {
             |release, nohz_full| parameters(&list("47"), &list("0-47"), version(release).unwrap(), nohz_full).join(" ");
         let rest = "nohz_full=47 rcu_nocbs=47 rcu_nocb_poll irqaffinity=0-46";
         assert_eq!(of("4.4.0-1-generic", true), format!("isolcpus=47 {rest}"));
-        assert_eq!(of("5.4.0-200-tickless", true), format!("isolcpus=nohz,domain,47 {rest}"));
-        assert_eq!(of("6.1.192-2-slim", true), format!("isolcpus=nohz,domain,managed_irq,47 {rest}"));
+        assert_eq!(of("5.4.0-200-tickless", true), format!("isolcpus=domain,47 {rest}"));
+        assert_eq!(of("5.5.19-1-x", true), format!("isolcpus=domain,47 {rest}"));
+        assert_eq!(of("5.6.0-1-x", true), format!("isolcpus=domain,managed_irq,47 {rest}"));
+        assert_eq!(of("6.1.192-2-slim", true), format!("isolcpus=domain,managed_irq,47 {rest}"));
         let without = "rcu_nocbs=47 rcu_nocb_poll irqaffinity=0-46";
         assert_eq!(of("5.15.0-1-x", false), format!("isolcpus=domain,managed_irq,47 {without}"));
         assert!(version("tickless").is_err() && version("6").is_err());

@@ -8,7 +8,7 @@ fn parameters_for_this_and_another_machine() {
     let lab = Lab::without_cache();
     let said =
         lab.xtask(&["isolate", "--cpus", "47", "--present", "0-47", "--release", "5.4.0-200-tickless"]).ok().stdout;
-    let line = "isolcpus=nohz,domain,47 nohz_full=47 rcu_nocbs=47 rcu_nocb_poll irqaffinity=0-46";
+    let line = "isolcpus=domain,47 nohz_full=47 rcu_nocbs=47 rcu_nocb_poll irqaffinity=0-46";
     assert_eq!(said.lines().next(), Some(line));
     assert!(said.contains(&format!("GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT {line}\"")), "{said}");
     let refused: &[(&[&str], i32, &str)] = &[
@@ -41,4 +41,25 @@ fn the_machine_as_it_runs() {
     let plot = lab.xtask(&["isolate", "--cpus", last, "--watch", "--seconds", "2"]).ok().stdout;
     assert_eq!(plot.lines().filter(|l| l.starts_with(&format!("CPU {last}"))).count(), 2, "{plot}");
     assert!(lab.snapshot() == before, "looking changed something");
+}
+
+#[test]
+fn a_kernel_that_ignores_parameters_is_named() {
+    let lab = Lab::without_cache();
+    lab.write("root/sys/devices/system/cpu/online", "0-3\n");
+    lab.write("root/proc/sys/kernel/osrelease", "5.4.0-200-generic\n");
+    lab.write("root/boot/config-5.4.0-200-generic", "CONFIG_CPU_ISOLATION=y\nCONFIG_RCU_NOCB_CPU=y\n");
+    lab.write(
+        "root/boot/config-5.4.0-200-tickless",
+        "CONFIG_CPU_ISOLATION=y\nCONFIG_RCU_NOCB_CPU=y\nCONFIG_NO_HZ_FULL=y\n",
+    );
+    let isolate = |more: &[&str]| lab.xtask(&[&["isolate", "--cpus", "3", "--root", "../root"], more].concat()).ok();
+    let line = "isolcpus=domain,3 nohz_full=3 rcu_nocbs=3 rcu_nocb_poll irqaffinity=0-2\n";
+    let said = isolate(&[]);
+    let warned = "5.4.0-200-generic is built without CONFIG_NO_HZ_FULL and ignores `nohz_full=`";
+    assert!(said.stdout.starts_with(line) && said.stderr.contains(warned), "{}{}", said.stdout, said.stderr);
+    for more in [&["--release", "5.4.0-200-tickless"][..], &["--present", "0-3", "--release", "5.4.0-200-generic"]] {
+        let said = isolate(more);
+        assert!(said.stdout.starts_with(line) && !said.stderr.contains("without CONFIG_"), "{}", said.stderr);
+    }
 }
