@@ -42,6 +42,11 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         let step = fx.ui.step(&format!("read {path}"));
         let set = Set::read(std::slice::from_ref(path), Purpose::Compare, &|name| fx.ui.progress(name))?;
         step.done("");
+        if let Some((one, other)) = set.twice() {
+            let (name, version, architecture) = one.id();
+            fail!(Input, "`{}` and `{}` in {path} are the same package: {name} {version} {architecture}", one.file, other.file;
+                "take one of the files away");
+        }
         anyhow::Ok(set)
     };
     let sets = (read(&args.first)?, read(&args.second)?);
@@ -52,7 +57,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         show(fx, &found);
     }
     for comparison in found.iter().filter(|c| args.detail && c.verdict == Verdict::Different) {
-        detail(fx, &args, &sets, &comparison.package)?;
+        detail(fx, &args, comparison)?;
     }
     let different = found.iter().filter(|c| c.verdict == Verdict::Different).count();
     if different > 0 {
@@ -63,12 +68,10 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 }
 
 /// What diffoscope makes of a package that both sets have.
-fn detail(fx: &Effects, args: &Args, sets: &(Set, Set), name: &str) -> Result<()> {
-    let file = |path: &Utf8PathBuf, set: &Set| {
-        let package = set.package(name)?;
-        Some(if path.is_dir() { path.join(&package.file) } else { path.clone() })
-    };
-    let Some((a, b)) = file(&args.first, &sets.0).zip(file(&args.second, &sets.1)) else { return Ok(()) };
+fn detail(fx: &Effects, args: &Args, comparison: &Comparison) -> Result<()> {
+    let file = |path: &Utf8PathBuf, file: &String| if path.is_dir() { path.join(file) } else { path.clone() };
+    let [Some(a), Some(b)] = &comparison.files else { return Ok(()) };
+    let (a, b) = (file(&args.first, a), file(&args.second, b));
     let hint = "it is in the package diffoscope, or with fewer helpers diffoscope-minimal";
     let diffoscope = cmd!(fx.sh, "diffoscope --text-color=never --no-progress {a} {b}");
     // It ends with 1 where there is a difference.
@@ -80,7 +83,11 @@ fn detail(fx: &Effects, args: &Args, sets: &(Set, Set), name: &str) -> Result<()
 fn show(fx: &Effects, found: &[Comparison]) {
     let mut rows = vec![["PACKAGE", "VERDICT", "WHERE", "WHAT"].map(str::to_owned).to_vec()];
     for comparison in found {
-        rows.push(vec![comparison.package.clone(), comparison.verdict.to_string()]);
+        let mut name = comparison.package.clone();
+        if found.iter().filter(|c| c.package == name).count() > 1 {
+            name = format!("{name} {} {}", comparison.version, comparison.architecture);
+        }
+        rows.push(vec![name, comparison.verdict.to_string()]);
         // Of a package that is different, what makes it so.
         let worth = |expected: bool| !expected || comparison.verdict == Verdict::EqualInCode;
         let all: Vec<_> = comparison.differences.iter().filter(|d| worth(d.expected)).collect();

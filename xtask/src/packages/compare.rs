@@ -24,12 +24,18 @@ pub enum Verdict {
     Different,
 }
 
-/// One package, in both sets or in one of them.
+/// One package, in both sets or in one of them. Field names are part of the interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Comparison {
     pub package: String,
+    /// In the first set, or the one that has it; empty where the file cannot be read.
+    pub version: String,
+    pub architecture: String,
     pub verdict: Verdict,
     pub differences: Vec<Difference>,
+    /// Its file in each of the sets.
+    #[serde(skip)]
+    pub files: [Option<String>; 2],
 }
 
 /// One thing that differs. Field names are part of the interface.
@@ -52,33 +58,63 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Compares the sets, package by package in the order of names.
+/// Compares the sets, package by package in the order of names. In neither may a package be twice.
 pub fn compare(a: &Set, b: &Set) -> Vec<Comparison> {
-    let of = |set: &Set| set.packages.iter().map(|p| p.name.clone()).collect::<BTreeSet<_>>();
-    let mut found = Vec::new();
-    for name in of(a).union(&of(b)) {
-        let differences = match (a.package(name), b.package(name)) {
-            (Some(x), Some(y)) => packages(x, y),
-            (there, _) => {
-                let what = if there.is_some() { "only in the first set" } else { "only in the second set" };
-                vec![Difference { place: String::new(), what: what.to_owned(), expected: false }]
-            }
-        };
-        let verdict = match differences.iter().map(|d| d.expected).min() {
-            None => Verdict::Identical,
-            Some(true) => Verdict::EqualInCode,
-            Some(false) => Verdict::Different,
-        };
-        found.push(Comparison { package: name.clone(), verdict, differences });
-    }
+    let mut found: Vec<Comparison> = pairs(a, b).into_iter().map(|(x, y)| one(x, y)).collect();
     for (set, which) in [(a, "first"), (b, "second")] {
         for (file, error) in &set.broken {
             let what = format!("it cannot be read in the {which} set: {error}");
             let differences = vec![Difference { place: String::new(), what, expected: false }];
-            found.push(Comparison { package: file.clone(), verdict: Verdict::Different, differences });
+            let (package, verdict) = (file.clone(), Verdict::Different);
+            let (version, architecture, files) = Default::default();
+            found.push(Comparison { package, version, architecture, verdict, differences, files });
         }
     }
     found
+}
+
+/// A package of the first set and one of the second; at least one of them is there.
+type Pair<'a> = (Option<&'a Package>, Option<&'a Package>);
+
+/// The packages of both sets by name, version and architecture. What is left over is paired by its name alone, where
+/// each set has one such package: builds of two versions are compared as well.
+fn pairs<'a>(a: &'a Set, b: &'a Set) -> Vec<Pair<'a>> {
+    fn left<'a>(of: &'a Set, other: &Set) -> Vec<&'a Package> {
+        of.packages.iter().filter(|p| !other.packages.iter().any(|o| o.id() == p.id())).collect()
+    }
+    let (left_a, left_b) = (left(a, b), left(b, a));
+    let alone = |name: &str| [&left_a, &left_b].iter().all(|left| left.iter().filter(|p| p.name == name).count() == 1);
+    let mut pairs: Vec<Pair> = a
+        .packages
+        .iter()
+        .map(|x| {
+            let same = b.packages.iter().find(|y| y.id() == x.id());
+            let named = || left_b.iter().copied().find(|y| y.name == x.name && alone(&x.name));
+            (Some(x), same.or_else(named))
+        })
+        .collect();
+    pairs.extend(left_b.iter().filter(|y| !alone(&y.name)).map(|y| (None, Some(*y))));
+    pairs.sort_by_key(|(x, y)| x.or(*y).map(Package::id));
+    pairs
+}
+
+fn one(x: Option<&Package>, y: Option<&Package>) -> Comparison {
+    let differences = match (x, y) {
+        (Some(x), Some(y)) => packages(x, y),
+        (there, _) => {
+            let what = if there.is_some() { "only in the first set" } else { "only in the second set" };
+            vec![Difference { place: String::new(), what: what.to_owned(), expected: false }]
+        }
+    };
+    let verdict = match differences.iter().map(|d| d.expected).min() {
+        None => Verdict::Identical,
+        Some(true) => Verdict::EqualInCode,
+        Some(false) => Verdict::Different,
+    };
+    let (package, version, architecture) = x.or(y).map_or(("", "", ""), Package::id);
+    let (package, version, architecture) = (package.to_owned(), version.to_owned(), architecture.to_owned());
+    let files = [x, y].map(|p| p.map(|p| p.file.clone()));
+    Comparison { package, version, architecture, verdict, differences, files }
 }
 
 fn packages(a: &Package, b: &Package) -> Vec<Difference> {

@@ -19,7 +19,7 @@ use crate::formats::deb::{self, ControlFile, DebError, Entry, Kind};
 /// The packages, and the files that are none.
 #[derive(Debug, Default)]
 pub struct Set {
-    /// In the order of their names.
+    /// In the order of their names, versions and architectures.
     pub packages: Vec<Package>,
     /// Names of files with what is wrong with them.
     pub broken: Vec<(String, DebError)>,
@@ -71,13 +71,13 @@ impl Set {
                 Err(e) => set.broken.push((name, e)),
             }
         }
-        set.packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+        set.packages.sort_by(|a, b| (a.id(), &a.file).cmp(&(b.id(), &b.file)));
         Ok(set)
     }
 
-    /// The package of that name.
-    pub fn package(&self, name: &str) -> Option<&Package> {
-        self.packages.iter().find(|p| p.name == name)
+    /// Two packages of which apt would see one: of the same name, version and architecture.
+    pub fn twice(&self) -> Option<(&Package, &Package)> {
+        self.packages.windows(2).map(|pair| (&pair[0], &pair[1])).find(|(a, b)| a.id() == b.id())
     }
 
     /// Is a package of that name in the set, or one that provides it?
@@ -118,6 +118,11 @@ impl Package {
             files,
             fields: area.fields,
         })
+    }
+
+    /// What tells it from every other package: its name, version and architecture.
+    pub fn id(&self) -> (&str, &str, &str) {
+        (&self.name, &self.version, &self.architecture)
     }
 
     /// The source package and its version.

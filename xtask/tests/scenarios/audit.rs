@@ -90,6 +90,23 @@ fn compare() {
     assert!(detail.contains("-y") || detail.contains("+y"), "{detail}");
     let json = lab.xtask(&["compare", "--json", &a, &a]).ok().stdout;
     assert!(json.contains("\"verdict\": \"identical\""), "{json}");
+
+    // Two packages of one name in each set: both count.
+    for (name, kernel) in [("a", "x"), ("b", "y")] {
+        lab.package_set("amd64", "amd64", "6.1.42-1.1+lab", kernel);
+        let image = format!("linux-image-unsigned-{REL}_6.1.42-1.1+lab_amd64.deb");
+        std::fs::copy(lab.path(&format!("amd64/{image}")), lab.path(&format!("{name}/{image}"))).unwrap();
+    }
+    let outcome = lab.xtask(&["compare", &a, &b]).fails(1, &["1 package is different"]);
+    assert!(
+        outcome.stdout.contains(&format!("linux-image-unsigned-{REL} 6.1.42-1.1+lab amd64  different")),
+        "{}",
+        outcome.stdout
+    );
+    lab.xtask(&["compare", "--detail", &a, &b]).fails(1, &["1 package is different"]);
+    std::fs::copy(lab.path(&format!("a/linux-modules-{REL}_6.1.42-1.1+lab_arm64.deb")), lab.path("a/copy.deb"))
+        .unwrap();
+    lab.xtask(&["compare", &a, &b]).fails(3, &["`copy.deb` and `linux-modules-", "are the same package"]);
 }
 
 #[test]

@@ -66,6 +66,11 @@ fn each_way_to_fail_has_its_code() {
     let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!((json[0]["release"].as_str(), json[0]["passed"].as_bool()), (Some(REL), Some(false)));
     assert!(lab.text("report.html").contains("Exec format error"));
+    saying(&lab, "newer", "x");
+    lab.edit("newer-stage/DEBIAN/control", "6.1.42-1.1+lab", "6.1.42-1.1+lab2");
+    lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", "newer-stage", "newer"]).ok();
+    let twice = lab.path("newer").display().to_string();
+    boot(&twice, &[]).fails(3, &["is in both", "6.1.42-1.1+lab2_arm64.deb"]);
     boot("nowhere", &[]).fails(3, &["there is no nowhere"]);
     boot(&hung, &["--arch", "amd64"]).fails(3, &["for arm64 and not for amd64"]);
     let left = lab.names(".");

@@ -47,8 +47,14 @@ pub fn plan(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, args: &Args) ->
     let mut dirs = vec![dir.to_owned()];
     dirs.extend(record.as_ref().and_then(|r| compared_with(dir, &r.architecture)));
     let step = fx.ui.step("read the packages");
-    let set = Set::read(&dirs, Purpose::Audit, &|name| fx.ui.progress(name))?;
+    let mut set = Set::read(&dirs, Purpose::Audit, &|name| fx.ui.progress(name))?;
     step.done("");
+    // Headers that both flavours share are in both directories.
+    set.packages.dedup_by(|a, b| a.id() == b.id() && a.file == b.file);
+    if let Some(pair) = set.packages.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        fail!(Input, "`{}` is in both `{}` and `{}`, and only one of them can be installed", pair[0].name, pair[0].file, pair[1].file;
+            "take one of the files away");
+    }
     if let Some((file, error)) = set.broken.first() {
         fail!(Check, "{file} cannot be read: {error}"; "cargo xtask audit {dir}");
     }
@@ -102,7 +108,9 @@ fn debs(dirs: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>> {
 
 fn has_image(set: &Set, release: &Release) -> bool {
     let uname = release.uname();
-    ["linux-image-unsigned-", "linux-image-"].iter().any(|start| set.package(&format!("{start}{uname}")).is_some())
+    ["linux-image-unsigned-", "linux-image-"]
+        .iter()
+        .any(|start| set.packages.iter().any(|p| p.name == format!("{start}{uname}")))
 }
 
 fn kernel(set: &Set, release: Release) -> Kernel {

@@ -6,6 +6,8 @@
 
 mod architecture;
 mod checksums;
+#[cfg(test)]
+mod compared;
 mod complete;
 mod config;
 #[cfg(test)]

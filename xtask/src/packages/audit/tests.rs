@@ -17,15 +17,14 @@ use crate::formats::annotations::Annotations;
 use crate::formats::config::Config;
 use crate::formats::version::Version;
 use crate::formats::FormatError;
-use crate::packages::compare::{compare, Verdict};
 use crate::packages::release::Release;
 use crate::packages::set::{Purpose, Set};
 
-const REL: &str = "5.4.0-1-t";
+pub(super) const REL: &str = "5.4.0-1-t";
 const CONFIG: &str = "CONFIG_NO_HZ_FULL=y\nCONFIG_HZ=100\nCONFIG_MODULE_SIG=y\n";
 
 /// A module as a compiler makes it, as far as anybody looks.
-fn module(architecture: Architecture, vermagic: &str, needs: &[&str], code: &[u8]) -> Vec<u8> {
+pub(super) fn module(architecture: Architecture, vermagic: &str, needs: &[&str], code: &[u8]) -> Vec<u8> {
     let mut file = Object::new(BinaryFormat::Elf, architecture, Endianness::Little);
     let text = file.section_id(StandardSection::Text);
     file.append_section_data(text, code, 4);
@@ -46,7 +45,7 @@ fn module(architecture: Architecture, vermagic: &str, needs: &[&str], code: &[u8
     file.write().unwrap()
 }
 
-fn signed(mut bytes: Vec<u8>, signature: &[u8]) -> Vec<u8> {
+pub(super) fn signed(mut bytes: Vec<u8>, signature: &[u8]) -> Vec<u8> {
     bytes.extend(signature);
     bytes.extend([0, 0, 2, 0, 0, 0, 0, 0]);
     bytes.extend((signature.len() as u32).to_be_bytes());
@@ -54,11 +53,11 @@ fn signed(mut bytes: Vec<u8>, signature: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn good() -> Vec<u8> {
+pub(super) fn good() -> Vec<u8> {
     module(Architecture::Aarch64, &format!("{REL} SMP mod_unload aarch64"), &["printk"], &[0; 8])
 }
 
-fn put(path: &Path, bytes: &[u8]) {
+pub(super) fn put(path: &Path, bytes: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
     fs::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
@@ -104,7 +103,7 @@ pub(super) fn made(change: impl Fn(&Path)) -> tempfile::TempDir {
     top
 }
 
-fn read(top: &tempfile::TempDir, purpose: Purpose) -> Set {
+pub(super) fn read(top: &tempfile::TempDir, purpose: Purpose) -> Set {
     Set::read(&[Utf8PathBuf::from(top.path().to_str().unwrap())], purpose, &|_| {}).unwrap()
 }
 
@@ -311,39 +310,4 @@ fn a_truncated_package() {
     let bytes = fs::read(top.path().join(&name)).unwrap();
     fs::write(top.path().join(&name), &bytes[..bytes.len() - 100]).unwrap();
     assert!(findings(&top).contains(&format!("truncated {name} -")), "{:?}", findings(&top));
-}
-
-#[test]
-fn compared() {
-    let ko = format!("linux-modules-{REL}/lib/modules/{REL}/kernel/net/a.ko");
-    let verdicts = |a: &tempfile::TempDir, b: &tempfile::TempDir| {
-        let found = compare(&read(a, Purpose::Compare), &read(b, Purpose::Compare));
-        let not = found.into_iter().filter(|c| c.verdict != Verdict::Identical);
-        not.map(|c| {
-            (
-                c.package,
-                c.verdict,
-                c.differences.iter().filter(|d| d.what != "time").map(|d| d.what.clone()).collect::<Vec<_>>(),
-            )
-        })
-        .filter(|(_, v, what)| *v == Verdict::Different || !what.is_empty())
-        .collect::<Vec<_>>()
-    };
-    let modules = format!("linux-modules-{REL}");
-    let a = made(|s| put(&s.join(&ko), &signed(good(), b"one")));
-    assert_eq!(verdicts(&a, &a), []);
-    let b = made(|s| put(&s.join(&ko), &signed(good(), b"another")));
-    let banner = vec!["signature, build id, time or banner".to_owned()];
-    assert_eq!(verdicts(&a, &b), [(modules.clone(), Verdict::EqualInCode, banner)]);
-    let c = made(|s| {
-        put(
-            &s.join(&ko),
-            &module(Architecture::Aarch64, &format!("{REL} SMP mod_unload aarch64"), &["printk"], &[1; 8]),
-        )
-    });
-    assert_eq!(verdicts(&a, &c), [(modules.clone(), Verdict::Different, vec!["code".to_owned()])]);
-    let d = made(|s| fs::remove_file(s.join(&ko)).unwrap());
-    assert_eq!(verdicts(&a, &d)[0].2[0], "only in the first");
-    let e = made(|s| fs::remove_dir_all(s.join(&modules)).unwrap());
-    assert_eq!(verdicts(&a, &e), [(modules, Verdict::Different, vec!["only in the first set".to_owned()])]);
 }
