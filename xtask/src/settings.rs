@@ -30,6 +30,9 @@ pub struct Settings {
     pub maintainer: String,
     /// The host architecture (Debian's sense and name) when a command names none.
     pub architecture: String,
+    /// Whose packaging a tree that has some is built with.
+    #[serde(default)]
+    pub packaging: PackagingOf,
     /// In the order of the file: the first one that is built on one of the vendor's is meant where none is named.
     pub flavours: IndexMap<String, Flavour>,
     pub suites: BTreeMap<String, Suite>,
@@ -48,6 +51,17 @@ pub struct Flavour {
     pub modules: Option<String>,
     #[serde(default)]
     pub abi: AbiOf,
+}
+
+/// Whose packaging a tree that has some is built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PackagingOf {
+    /// The vendor's.
+    #[default]
+    Vendor,
+    /// This repository's own, which takes its place.
+    Bundled,
 }
 
 /// Whose ABI number packages carry, which is a part of their names and of `uname -r`.
@@ -298,6 +312,7 @@ mod tests {
             ("tickless = {", "tickless = { modules = \"../lsmod\",", "../lsmod"),
             ("tickless = {", "tickless = { modules = \"/etc/passwd\",", "/etc/passwd"),
             ("tickless = {", "tickless = { abi = \"mine\",", "mine"),
+            ("series =", "packaging = \"mine\"\nseries =", "mine"),
             ("distribution = \"debian\"", "distribution = \"suse\"", "suse"),
         ];
         for (from, to, named) in cases {

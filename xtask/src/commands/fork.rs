@@ -141,9 +141,9 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         let lab = session.commit(&who, &who, &message, tree, &[root])?;
         step.done("");
 
-        let made = generate::generate(fx, session.repo, &Inputs { tag, time: fetched.time, tree })?;
-        let tip =
-            branch::generated(session, &made.maintainer, tag, fetched.time, made.version.as_str(), lab, &made.files)?;
+        let inputs = Inputs { tag, time: fetched.time, vendor: fetched.tree, tree };
+        let made = generate::generate(fx, session.repo, &inputs)?;
+        let tip = branch::generated(session, &inputs, &made, lab)?;
 
         let step = fx.ui.step(&format!("store the objects and check {name} out"));
         fetched.import(session, None)?;

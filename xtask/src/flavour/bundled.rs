@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use git2::{ObjectType, Oid, Repository};
 
 use super::kconfig::Kconfig;
+use super::packaging::{below_debian, SOURCE};
 use super::resolve;
 use super::target::{self, Inputs, Made, Target};
 use crate::effects::Effects;
@@ -14,10 +15,7 @@ use crate::formats::abi::Suffix;
 use crate::formats::config::Config;
 use crate::formats::tag::{Tag, TagKind};
 use crate::formats::version::Version;
-use crate::settings::{Settings, TINY};
-
-/// Where the bundled packaging stands in this repository.
-const SOURCE: &str = "xtask/packaging";
+use crate::settings::{PackagingOf, Settings, TINY};
 
 pub(super) fn generate(
     fx: &Effects,
@@ -46,8 +44,14 @@ pub(super) fn generate(
     }
     let changelog = target::changelog("", settings, inputs, "linux", &settings.series, &version)?;
     files.insert("debian.master/changelog".to_owned(), (changelog.into_bytes(), false));
+    // What the settings replace is replaced as a whole: two packagings in one folder would be neither.
+    let replaced = match settings.packaging {
+        PackagingOf::Bundled => below_debian(repo, inputs.tree)?,
+        PackagingOf::Vendor => Vec::new(),
+    };
+    let gone = replaced.into_iter().filter(|path| !files.contains_key(path)).collect();
     let files = files.into_iter().map(|(path, (bytes, executable))| (path, bytes, executable)).collect();
-    Ok(Made { files, version, maintainer: settings.maintainer.clone() })
+    Ok(Made { files, gone, version, maintainer: settings.maintainer.clone() })
 }
 
 /// The configuration of every target, without what Kconfig asks of the compiler: that is the build's.
@@ -74,9 +78,12 @@ fn configs(fx: &Effects, repo: &Repository, tree: Oid, targets: &[Target]) -> Re
 }
 
 /// The bundled packaging's version for a tag: ABI number and upload number are put behind the vendor's
-/// version as Ubuntu has them, `6.1.192-2` becoming `6.1.192-2.1`.
+/// version as Ubuntu has them, `6.1.192-2` becoming `6.1.192-2.1`. Ubuntu's own has both.
 fn version(tag: &Tag) -> Result<Version> {
     let vendor = tag.version();
+    if matches!(tag.kind(), TagKind::Ubuntu { .. }) {
+        return Ok(vendor);
+    }
     let upstream = vendor.upstream();
     let abi = match tag.kind() {
         TagKind::Debian => {

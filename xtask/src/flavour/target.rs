@@ -22,6 +22,8 @@ pub struct Inputs<'a> {
     pub tag: &'a Tag,
     /// Seconds since 1970.
     pub time: i64,
+    /// The vendor's tree, as the tag has it.
+    pub vendor: Oid,
     /// The vendor's tree with the lab's commits on it.
     pub tree: Oid,
 }
@@ -29,6 +31,8 @@ pub struct Inputs<'a> {
 /// The generated files and the version that they make.
 pub struct Made {
     pub files: Vec<(String, Vec<u8>, bool)>,
+    /// Files of the tree that the generated commit has not.
+    pub gone: Vec<String>,
     pub version: Version,
     /// Who signs: the setting as it stands in the tree.
     pub maintainer: String,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
 use super::kconfig::Kconfig;
-use super::packaging::{required, text};
+use super::packaging::{required, text, FORMATS};
 use super::resolve;
 use super::stub;
 use super::target::{self, Inputs, Made, Target};
@@ -69,7 +69,7 @@ pub(super) fn generate(
     let annotations = annotations(fx, repo, inputs, targets, &path)?;
     files.insert(path, annotations.to_text());
     let files = files.into_iter().map(|(path, text)| (path, text.into_bytes(), false)).collect();
-    Ok(Made { files, version, maintainer: settings.maintainer.clone() })
+    Ok(Made { files, gone: Vec::new(), version, maintainer: settings.maintainer.clone() })
 }
 
 /// The annotations that stand at `path` in a tree, with what they include.
@@ -81,8 +81,7 @@ pub fn read(repo: &Repository, tree: Oid, path: &str) -> Result<Annotations> {
         text(repo, tree, path).ok().flatten().ok_or_else(|| FormatError::new(path, "the tree has no such file"))
     };
     Annotations::parse(&required(repo, tree, path)?, path, &include).map_err(|e| {
-        let hint = "annotations of FORMAT 4 are read: focal from 166.183 on, jammy from 78.85";
-        anyhow::Error::from(e).context(Failure::new(Kind::Input, format!("{path} cannot be read")).hint(hint))
+        anyhow::Error::from(e).context(Failure::new(Kind::Input, format!("{path} cannot be read")).hint(FORMATS))
     })
 }
 

@@ -6,13 +6,12 @@ use camino::Utf8Path;
 use git2::{Oid, Repository, Signature, Time};
 
 use super::history::{Root, GENERATED};
-use super::overlay::{self, Files};
+use super::overlay;
 use super::replay::Replayed;
 use crate::effects::{repository, Effects, Run, Session};
 use crate::error::Kind;
 use crate::flavour::generate;
-use crate::flavour::target::Inputs;
-use crate::formats::tag::Tag;
+use crate::flavour::target::{self, Inputs};
 
 /// The branch that is checked out, with `refs/heads/`.
 ///
@@ -60,8 +59,9 @@ pub struct Made {
 pub fn whole(fx: &Effects, session: &Session, root: &Root, replayed: &Replayed) -> Result<Made> {
     let lab = replayed.whole(session)?;
     let tree = session.repo.find_commit(lab)?.tree_id();
-    let made = generate::generate(fx, session.repo, &Inputs { tag: &root.tag, time: root.time, tree })?;
-    let tip = generated(session, &made.maintainer, &root.tag, root.time, made.version.as_str(), lab, &made.files)?;
+    let inputs = Inputs { tag: &root.tag, time: root.time, vendor: root.tree, tree };
+    let made = generate::generate(fx, session.repo, &inputs)?;
+    let tip = generated(session, &inputs, &made, lab)?;
     Ok(Made { tip, lab, version: made.version.as_str().to_owned() })
 }
 
@@ -88,22 +88,16 @@ pub fn identity(fx: &Effects, dir: &Utf8Path) -> Result<Signature<'static>> {
 ///
 /// # Errors
 /// Those of git.
-pub fn generated(
-    session: &Session,
-    maintainer: &str,
-    tag: &Tag,
-    time: i64,
-    version: &str,
-    parent: Oid,
-    files: &Files,
-) -> Result<Oid> {
-    let tree = overlay::lay(session, session.repo.find_commit(parent)?.tree_id(), files)?;
+pub fn generated(session: &Session, inputs: &Inputs, made: &target::Made, parent: Oid) -> Result<Oid> {
+    let (maintainer, version) = (made.maintainer.as_str(), made.version.as_str());
+    let tree = overlay::lay(session, inputs.tree, &made.files)?;
+    let tree = overlay::without(session, tree, &made.gone)?;
     let (name, address) = maintainer.split_once(" <").unwrap_or((maintainer, ""));
-    let who = Signature::new(name, address.trim_end_matches('>'), &Time::new(time, 0))?;
+    let who = Signature::new(name, address.trim_end_matches('>'), &Time::new(inputs.time, 0))?;
     let message = format!(
         "Generated: {version}\n\nMade from the flavours' fragments and metadata for {}.\n\
          Never edited by hand: `cargo xtask flavour regen` makes it anew.\n\n{GENERATED}: flavour\n",
-        tag.name()
+        inputs.tag.name()
     );
     session.commit(&who, &who, &message, tree, &[parent])
 }

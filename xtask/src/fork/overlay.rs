@@ -24,6 +24,15 @@ pub fn lay(session: &Session, base: Oid, files: &Files) -> Result<Oid> {
     session.tree_with(&session.repo.find_tree(base)?, &changes)
 }
 
+/// `base` without the files `gone`.
+///
+/// # Errors
+/// Those of git.
+pub fn without(session: &Session, base: Oid, gone: &[String]) -> Result<Oid> {
+    let changes: Vec<_> = gone.iter().map(|path| (path.clone(), None)).collect();
+    session.tree_with(&session.repo.find_tree(base)?, &changes)
+}
+
 /// The vendor's tree `vendor` with this repository's own files, as they stand in the commit `head`.
 ///
 /// # Errors

@@ -25,6 +25,7 @@ mod kill;
 mod lab;
 mod machine;
 mod odd;
+mod packaging;
 mod publish;
 mod quickstart;
 mod readme;

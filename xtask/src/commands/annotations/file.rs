@@ -81,7 +81,7 @@ impl Which {
             let cut = e.line > 0 && !text.ends_with('\n') && e.line == text.lines().count();
             let hint = match (cut, e.line) {
                 (true, _) => "it ends in the middle of a line; is the file whole?",
-                (false, 0) | (false, 2) => "annotations of FORMAT 4 are read: focal from 166.183 on, jammy from 78.85",
+                (false, 0) | (false, 2) => packaging::FORMATS,
                 _ => "a line is CONFIG_NAME, then policy<{'ARCH': 'VALUE', …}> or note<…> or both",
             };
             anyhow::Error::from(e).context(Failure::new(Kind::Input, format!("{name} cannot be read")).hint(hint))
