@@ -150,7 +150,7 @@ fn first_tree(
     let mut files: overlay::Files = Vec::new();
     for flavour in found {
         if !here.settings.flavours.contains_key(&flavour.name) {
-            cargo = settings::with_flavour(&cargo, &flavour.name, "generic")?;
+            cargo = settings::with_flavour(&cargo, &flavour.name, &flavour.base)?;
         }
         let path = fragment_path(&flavour.name);
         let ours = read(&path).and_then(|text| Config::parse(&text).ok());

@@ -6,6 +6,7 @@
 use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
+use super::base::{self, GENERIC};
 use super::packaging::{required, text, Packaging};
 use super::ubuntu;
 use crate::arch::Arch;
@@ -38,7 +39,7 @@ fn annotations(repo: &Repository, tree: Oid) -> Result<Option<(Annotations, Stri
 /// # Errors
 /// The tree's packaging cannot be read.
 pub fn is_vendors(repo: &Repository, tree: Oid, name: &str) -> Result<bool> {
-    let Some((annotations, dir)) = annotations(repo, tree)? else { return Ok(name == "generic") };
+    let Some((annotations, dir)) = annotations(repo, tree)? else { return Ok(name == GENERIC) };
     let named = annotations.flavours().iter().any(|f| f.split_once('-').is_some_and(|(_, flavour)| flavour == name));
     Ok(named || text(repo, tree, &format!("{dir}/control.d/vars.{name}"))?.is_some())
 }
@@ -55,18 +56,19 @@ pub fn base(repo: &Repository, tree: Oid, settings: &Settings, arch: &str, base:
         fail!(Input, "`{base}` is a flavour of this fork's own, and no base";
             "take its base, and its fragment with `--from-config {}`", crate::workspace::fragment_path(base));
     }
-    let there: Vec<String> = match annotations(repo, tree)? {
-        None => vec!["generic".to_owned()],
-        Some((annotations, _)) => {
-            let of_arch = |f: &String| f.strip_prefix(arch)?.strip_prefix('-').map(str::to_owned);
-            annotations.flavours().iter().filter_map(of_arch).collect()
-        }
-    };
-    let there: Vec<String> = there.into_iter().filter(|f| !settings.flavours.contains_key(f)).collect();
-    if !there.iter().any(|f| f == base) {
-        fail!(Input, "there is no flavour `{base}` for {arch} to start from"; "take {} or {TINY}", there.join(", "));
+    based_on(repo, tree, arch, base).map(drop)
+}
+
+/// The vendor's flavour that `base` is for `arch`.
+///
+/// # Errors
+/// There is none.
+pub fn based_on(repo: &Repository, tree: Oid, arch: &str, base: &str) -> Result<String> {
+    match annotations(repo, tree)? {
+        Some((annotations, dir)) => base::of(repo, tree, &dir, &annotations, arch, base),
+        None if base == GENERIC || base == TINY => Ok(base.to_owned()),
+        None => fail!(Input, "there is no flavour `{base}` for {arch} to start from"; "take {GENERIC} or {TINY}"),
     }
-    Ok(())
 }
 
 /// A flavour's configuration as it is committed: the vendor's, or a generated one.
@@ -100,7 +102,10 @@ pub fn metadata(repo: &Repository, tree: Oid, name: &str, base: &str, arches: &[
     // A tiny kernel has not what the generic one provides.
     let of_base = match base {
         TINY => None,
-        base => text(repo, tree, &format!("{}/control.d/vars.{base}", dir.dir()))?,
+        base => {
+            let of = arches.first().map(|arch| based_on(repo, tree, arch, base)).transpose()?;
+            text(repo, tree, &format!("{}/control.d/vars.{}", dir.dir(), of.as_deref().unwrap_or(base)))?
+        }
     };
     let mut vars = Vars::parse("# SPDX-License-Identifier: GPL-2.0-only\n")?;
     let of_base = of_base.as_deref().map(Vars::parse).transpose().with_context(|| format!("vars.{base}"))?;
@@ -130,6 +135,7 @@ pub fn next(repo: &Repository, tree: Oid) -> Result<&'static str> {
 /// The tree has no such base.
 pub fn recorded(repo: &Repository, tree: Oid, arch: &str, base: &str) -> Result<Option<Config>> {
     required(repo, tree, "Kconfig")?;
-    let of = if base == TINY { "generic" } else { base };
-    Ok(annotations(repo, tree)?.map(|(annotations, _)| annotations.export(arch, of)).transpose()?)
+    let Some((annotations, dir)) = annotations(repo, tree)? else { return Ok(None) };
+    let of = base::of(repo, tree, &dir, &annotations, arch, base)?;
+    Ok(Some(annotations.export(arch, &of)?))
 }

@@ -2,6 +2,7 @@
 //! What a flavour is: from its metadata, its fragment and the vendor's tree to the files of the generated
 //! commit. The same inputs give the same bytes, whoever runs it, whenever, with whatever compiler.
 
+pub mod base;
 pub mod bundled;
 mod condition;
 pub mod edit;

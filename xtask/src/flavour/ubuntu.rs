@@ -6,6 +6,7 @@ use std::collections::btree_map::{BTreeMap, Entry};
 use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
+use super::base;
 use super::kconfig::Kconfig;
 use super::packaging::{required, text, FORMATS};
 use super::resolve;
@@ -42,15 +43,18 @@ pub(super) fn generate(
     let new = target::changelog(&old, settings, inputs, &top.source, &top.distribution, &version)?;
     files.insert(path, new);
 
-    for target in targets {
+    let path = format!("{dir}/config/annotations");
+    let vendor = read(repo, tree, &path)?;
+    let based = bases(fx, repo, tree, dir, &vendor, targets)?;
+    let made = annotations(fx, repo, inputs, &based, &vendor)?;
+    files.insert(path, made.to_text());
+
+    for (target, base) in &based {
         let path = format!("{dir}/rules.d/{}.mk", target.arch.debian);
         let rules = match files.remove(&path) {
             Some(rules) => rules,
             None => required(repo, tree, &path)?,
         };
-        // A tiny flavour is built by the same rules as the vendor's first one.
-        let first = rules_mk::flavours(&rules).with_context(|| path.clone())?;
-        let base = if target.base == TINY { first.first().map_or("generic", String::as_str) } else { &target.base };
         files.insert(path.clone(), rules_mk::add_flavour(&rules, &target.flavour, base).context(path)?);
         if dir != "debian.master" {
             let vars = vars_path(&target.flavour);
@@ -65,11 +69,33 @@ pub(super) fn generate(
         }
     }
 
-    let path = format!("{dir}/config/annotations");
-    let annotations = annotations(fx, repo, inputs, targets, &path)?;
-    files.insert(path, annotations.to_text());
     let files = files.into_iter().map(|(path, text)| (path, text.into_bytes(), false)).collect();
     Ok(Made { files, gone: Vec::new(), version, maintainer: settings.maintainer.clone() })
+}
+
+/// Each target with the vendor's flavour that it starts from; where that is not the one it names, the user is told.
+fn bases<'a>(
+    fx: &Effects,
+    repo: &Repository,
+    tree: Oid,
+    dir: &str,
+    vendor: &Annotations,
+    targets: &'a [Target],
+) -> Result<Vec<(&'a Target, String)>> {
+    let mut found = Vec::new();
+    for target in targets {
+        let (flavour, arch) = (&target.flavour, target.arch.debian);
+        let base = base::of(repo, tree, dir, vendor, arch, &target.base)
+            .with_context(|| format!("base of flavour `{flavour}`"))?;
+        if target.base != TINY && target.base != base {
+            fx.ui.note(&format!(
+                "The vendor has no flavour {} for {arch}: {flavour} starts from its {base}.",
+                target.base
+            ));
+        }
+        found.push((target, base));
+    }
+    Ok(found)
 }
 
 /// The annotations that stand at `path` in a tree, with what they include.
@@ -91,17 +117,15 @@ fn annotations(
     fx: &Effects,
     repo: &Repository,
     inputs: &Inputs,
-    targets: &[Target],
-    path: &str,
+    targets: &[(&Target, String)],
+    vendor: &Annotations,
 ) -> Result<Annotations> {
-    let vendor = read(repo, inputs.tree, path)?;
     let mut annotations = vendor.clone();
     let mut bases: BTreeMap<(&str, &str), Base> = BTreeMap::new();
-    for target in targets {
+    for (target, of) in targets {
         let arch = target.arch.debian;
         let name = format!("{arch}-{}", target.flavour);
         let step = fx.ui.step(&format!("resolve the configuration of {} for {arch}", target.flavour));
-        let of = if target.base == TINY { "generic" } else { &target.base };
         let base = match bases.entry((arch, of)) {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(place) => {

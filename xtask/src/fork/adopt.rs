@@ -10,12 +10,14 @@ use git2::{Commit, FileMode, Oid, Repository};
 
 use super::tree;
 use crate::effects::Session;
-use crate::flavour::packaging::{required, text, Packaging};
+use crate::flavour::base::{self, GENERIC};
+use crate::flavour::packaging::{required, Packaging};
+use crate::flavour::ubuntu;
 use crate::formats::annotations::Annotations;
 use crate::formats::changelog;
 use crate::formats::config::{Config, Value};
+use crate::formats::rules_mk;
 use crate::formats::vars::Vars;
-use crate::formats::{rules_mk, FormatError};
 
 /// A fork branch made by hand, oldest first.
 pub struct ByHand {
@@ -29,7 +31,9 @@ pub struct ByHand {
 pub struct Found {
     pub name: String,
     pub vars: String,
-    /// The symbols in which it differs from `generic`, and how.
+    /// The vendor's flavour that it was made from.
+    pub base: String,
+    /// The symbols in which it differs from its base, and how.
     pub fragment: Config,
 }
 
@@ -81,28 +85,29 @@ pub fn flavours(repo: &Repository, dir: &str, root: Oid, tip: Oid) -> Result<Vec
         let vars = required(repo, tip, &change.path)?;
         let arches: Vec<String> =
             Vars::parse(&vars).with_context(|| change.path.clone())?.architectures().map(str::to_owned).collect();
-        let annotations = annotations(repo, dir, tip)?;
-        let mut fragment = Config::default();
+        let annotations = annotations_of(repo, dir, tip)?;
+        let vendors = annotations_of(repo, dir, root)?;
+        let (mut fragment, mut base) = (Config::default(), None);
         for arch in &arches {
-            let (base, own) = (annotations.export(arch, "generic")?, annotations.export(arch, name)?);
-            for (symbol, _, value) in base.diff(&own) {
+            let depends = annotations.dependency(&format!("{arch}-{name}")).and_then(|of| of.split_once('-'));
+            let of = base::of(repo, root, dir, &vendors, arch, depends.map_or(GENERIC, |(_, flavour)| flavour))?;
+            let (of_base, own) = (annotations.export(arch, &of)?, annotations.export(arch, name)?);
+            base.get_or_insert(of);
+            for (symbol, _, value) in of_base.diff(&own) {
                 // What is absent follows from the others: a fragment cannot ask for it.
                 if let Some(value) = value {
                     fragment.set(&symbol, value)?;
                 }
             }
         }
-        found.push(Found { name: name.to_owned(), vars, fragment });
+        let base = base.unwrap_or_else(|| GENERIC.to_owned());
+        found.push(Found { name: name.to_owned(), vars, base, fragment });
     }
     Ok(found)
 }
 
-fn annotations(repo: &Repository, dir: &str, tree: Oid) -> Result<Annotations> {
-    let path = format!("{dir}/config/annotations");
-    let include = |path: &str| {
-        text(repo, tree, path).ok().flatten().ok_or_else(|| FormatError::new(path, "the tree has no such file"))
-    };
-    Annotations::parse(&required(repo, tree, &path)?, &path, &include).with_context(|| path.clone())
+fn annotations_of(repo: &Repository, dir: &str, tree: Oid) -> Result<Annotations> {
+    ubuntu::read(repo, tree, &format!("{dir}/config/annotations"))
 }
 
 /// The tree without what is the flavours' own, and with the changelog entries of the vendor's tree alone on
@@ -129,11 +134,11 @@ pub fn stripped(session: &Session, dir: &str, root: Oid, tree: Oid, found: &[Fou
     }
     put(path, rest.to_owned())?;
 
-    let mut marked = annotations(repo, dir, tree)?;
+    let mut marked = annotations_of(repo, dir, tree)?;
     let own: Vec<String> = marked
         .flavours()
         .iter()
-        .filter(|f| found.iter().any(|x| f.ends_with(&format!("-{}", x.name))))
+        .filter(|f| f.split_once('-').is_some_and(|(_, name)| found.iter().any(|x| x.name == name)))
         .cloned()
         .collect();
     for flavour in own {
@@ -170,8 +175,8 @@ pub fn stripped(session: &Session, dir: &str, root: Oid, tree: Oid, found: &[Fou
 /// The fragment's text, for a flavour that this repository has none of.
 pub fn fragment_text(found: &Found) -> String {
     let heading = format!(
-        "# SPDX-License-Identifier: GPL-2.0-only\n# What {} asks for on top of generic, as its fork by hand had it.\n",
-        found.name
+        "# SPDX-License-Identifier: GPL-2.0-only\n# What {} asks for on top of {}, as its fork by hand had it.\n",
+        found.name, found.base
     );
     heading + &found.fragment.to_text()
 }

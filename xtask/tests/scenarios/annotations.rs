@@ -94,6 +94,23 @@ check-config: 2 config options have been changed, review them with `git diff`
 }
 
 #[test]
+fn a_file_without_generic_answers_for_the_architecture() {
+    let lab = lab();
+    lab.edit(FILE, "amd64-generic arm64-generic arm64-64k", "amd64-aws arm64-aws");
+    lab.edit(FILE, "'arm64-64k': '100', 'arm64-generic': '250'", "'arm64': '250', 'arm64-aws': '100'");
+    let query = |more: &[&str]| lab.xtask(&[&["annotations", "query", "-f", F, "-c", "HZ", "-a"], more].concat());
+    assert_eq!(query(&["arm64"]).ok().stdout, "{\n  \"CONFIG_HZ\": \"250\"\n}\n");
+    assert_eq!(query(&["arm64", "-l", "aws"]).ok().stdout, "{\n  \"CONFIG_HZ\": \"100\"\n}\n");
+    query(&["armhf"]).fails(3, &["no architecture `armhf`", "amd64, arm64"]);
+    query(&["arm64", "-l", "generic"]).fails(3, &["no flavour `arm64-generic`", "arm64-aws"]);
+    lab.write("fragment", "CONFIG_NO_HZ_FULL=y\n");
+    lab.xtask(&["annotations", "update", "-f", F, "-a", "arm64", "../fragment"]).ok();
+    assert!(lab.text(FILE).contains("policy<{'amd64': 'n', 'arm64': 'y'}>"), "{}", lab.text(FILE));
+    // What is about a flavour wants one that is there.
+    lab.xtask(&["annotations", "export", "-f", F, "-a", "arm64"]).fails(3, &["of arm64 it has arm64-aws"]);
+}
+
+#[test]
 fn import_takes_in_all_and_update_what_is_mentioned() {
     let lab = lab();
     // A comment of the lab's: kept, where Ubuntu's tool loses it.

@@ -10,6 +10,7 @@ mod build;
 mod chroot;
 mod ci;
 mod deploy;
+mod derivative;
 mod doctor;
 mod dry_run;
 mod farm;

@@ -37,7 +37,7 @@ fn export(opened: &Opened, arch: Option<&str>, name: &str) -> Result<Config> {
         Some(arch) if !opened.annotations.flavours().iter().any(|known| known == name) => (arch, name),
         _ => name.split_once('-').unwrap_or((name, "generic")),
     };
-    opened.names(arch, flavour)?;
+    opened.names(arch, Some(flavour))?;
     Ok(opened.annotations.export(arch, flavour)?)
 }
 

@@ -97,25 +97,27 @@ impl Of {
     /// As [`Which::open`] and [`Opened::names`].
     pub fn open(&self) -> Result<Opened> {
         let opened = self.which.open()?;
-        opened.names(&self.arch, &self.flavour)?;
+        opened.names(&self.arch, Some(&self.flavour))?;
         Ok(opened)
     }
 }
 
 impl Opened {
-    /// Makes sure that the header names this flavour: Ubuntu's tool would answer for it all the same.
+    /// Makes sure that the header names this flavour, or without one the architecture: Ubuntu's tool would answer for
+    /// any flavour.
     ///
     /// # Errors
     /// It does not; the hint has those that it names.
-    pub fn names(&self, arch: &str, flavour: &str) -> Result<()> {
-        let own = format!("{arch}-{flavour}");
-        if self.annotations.flavours().contains(&own) {
+    pub fn names(&self, arch: &str, flavour: Option<&str>) -> Result<()> {
+        let own = flavour.map(|flavour| format!("{arch}-{flavour}"));
+        if own.as_ref().is_some_and(|own| self.annotations.flavours().contains(own)) {
             return Ok(());
         }
         let arches = self.annotations.architectures();
         if !arches.iter().any(|known| known == arch) {
             fail!(Input, "{} has no architecture `{arch}`", self.name; "it has {}", arches.join(", "));
         }
+        let Some(own) = own else { return Ok(()) };
         let of_arch = |name: &&String| name.strip_prefix(arch).is_some_and(|rest| rest.starts_with('-'));
         let there: Vec<&str> = self.annotations.flavours().iter().filter(of_arch).map(String::as_str).collect();
         fail!(Input, "{} has no flavour `{own}`", self.name; "of {arch} it has {}", there.join(", "));

@@ -31,7 +31,7 @@ pub struct Args {
 /// A file cannot be read; the annotations do not name the flavour; they cannot hold a value.
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let mut opened = args.which.open()?;
-    opened.names(&args.arch, &args.flavour)?;
+    opened.names(&args.arch, Some(&args.flavour))?;
     let config = config(&args.config)?;
     let stale = opened.annotations.import(&config, &args.arch, &args.flavour)?;
     let text = opened.form(&args.form);

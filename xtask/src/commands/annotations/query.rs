@@ -14,7 +14,7 @@ pub struct Args {
     /// Debian's name of the architecture
     #[arg(long, short)]
     arch: Option<String>,
-    /// Without it, generic
+    /// Without it, generic, or the architecture's own values where there is none
     #[arg(long, short = 'l', requires = "arch")]
     flavour: Option<String>,
     /// This symbol alone, with or without CONFIG_
@@ -30,7 +30,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let name = args.config.as_deref().map(symbol);
     let json = match (args.arch.as_deref(), name) {
         (Some(arch), _) => {
-            let flavour = args.flavour.as_deref().unwrap_or("generic");
+            let flavour = args.flavour.as_deref();
             opened.names(arch, flavour)?;
             annotations.query_flavour(arch, flavour, name)?
         }

@@ -29,7 +29,7 @@ pub struct Args {
 /// A file cannot be read; the annotations do not name the flavour; they cannot hold a value.
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let mut opened = args.which.open()?;
-    opened.names(&args.arch, args.flavour.as_deref().unwrap_or("generic"))?;
+    opened.names(&args.arch, args.flavour.as_deref())?;
     let config = config(&args.config)?;
     let stale = opened.annotations.update(&config, &args.arch, args.flavour.as_deref())?;
     let text = opened.form(&args.form);

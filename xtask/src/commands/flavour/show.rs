@@ -34,9 +34,10 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
     let tree = repo.head()?.peel_to_tree()?.id();
     for arch in metadata.architectures() {
         let own = existing::config(&repo, tree, arch, name);
-        let size = match (own, existing::config(&repo, tree, arch, base)) {
+        let of = existing::based_on(&repo, tree, arch, base).unwrap_or_else(|_| base.clone());
+        let size = match (own, existing::config(&repo, tree, arch, &of)) {
             (Ok(own), Ok(of_base)) if base != TINY => {
-                format!("{} symbols, {} of them other than {base}'s", own.len(), of_base.diff(&own).len())
+                format!("{} symbols, {} of them other than {of}'s", own.len(), of_base.diff(&own).len())
             }
             (Ok(own), _) => format!("{} symbols", own.len()),
             (Err(_), _) => "not generated yet".to_owned(),

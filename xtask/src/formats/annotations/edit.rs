@@ -127,12 +127,12 @@ impl Annotations {
     /// # Errors
     /// A flavour that the header does not name, a value that the format cannot hold.
     pub fn import(&mut self, config: &Config, arch: &str, flavour: &str) -> Result<Vec<String>, FormatError> {
-        let keys = self.keys(arch, flavour)?;
+        let keys = self.keys(arch, Some(flavour))?;
         let there = |entry| keys.of(entry).is_some_and(|value| value != "-");
         let ours = self.table.iter().filter(|(symbol, entry)| there(entry) && config.get(symbol).is_none());
         let gone: Vec<Text> = ours.map(|(symbol, _)| Text::from(symbol)).collect();
         let own = keys.own.clone();
-        self.take_in(config, &gone, arch, flavour, &own)
+        self.take_in(config, &gone, arch, Some(flavour), &own)
     }
 
     /// Takes in the symbols that a `.config` or a fragment mentions, and leaves the others as
@@ -145,7 +145,7 @@ impl Annotations {
         let own = flavour.map_or_else(|| arch.to_owned(), |flavour| format!("{arch}-{flavour}"));
         // Whether a note is stale is then told by the flavour that the Python tool takes (annotations.py of
         // 5.4.0-200.220, line 310).
-        self.take_in(config, &[], arch, flavour.unwrap_or("generic"), &own)
+        self.take_in(config, &[], arch, flavour, &own)
     }
 
     /// Takes in all of `config`, and that `gone` is absent, under the key `own`. What the flavour has already
@@ -155,7 +155,7 @@ impl Annotations {
         config: &Config,
         gone: &[Text],
         arch: &str,
-        flavour: &str,
+        flavour: Option<&str>,
         own: &str,
     ) -> Result<Vec<String>, FormatError> {
         let keys = self.keys(arch, flavour)?;

@@ -78,7 +78,7 @@ impl Annotations {
     /// # Errors
     /// An architecture or a flavour that the header does not name.
     pub fn lookup(&self, symbol: &str, arch: &str, flavour: &str) -> Result<Option<&str>, FormatError> {
-        let keys = self.keys(arch, flavour)?;
+        let keys = self.keys(arch, Some(flavour))?;
         let value = self.table.get(symbol).and_then(|entry| keys.of(entry));
         Ok(value.filter(|value| *value != "-"))
     }
@@ -88,7 +88,7 @@ impl Annotations {
     /// # Errors
     /// An architecture or a flavour that the header does not name.
     pub fn export(&self, arch: &str, flavour: &str) -> Result<Config, FormatError> {
-        let keys = self.keys(arch, flavour)?;
+        let keys = self.keys(arch, Some(flavour))?;
         let mut entries = Vec::with_capacity(self.table.iter().len());
         for (symbol, entry) in self.table.texts() {
             if let Some(value) = keys.text_of(entry).filter(|value| ***value != *"-") {
@@ -104,7 +104,7 @@ impl Annotations {
     /// # Errors
     /// An architecture or a flavour that the header does not name.
     pub fn check(&self, config: &Config, arch: &str, flavour: &str) -> Result<Vec<Mismatch>, FormatError> {
-        let keys = self.keys(arch, flavour)?;
+        let keys = self.keys(arch, Some(flavour))?;
         let mut found = Vec::new();
         let mut compare = |symbol: &str, expected: Option<&str>, actual: Option<&Value>| {
             let (expected, actual) = (expected.filter(|value| *value != "-"), actual.map(Value::as_str));
@@ -129,14 +129,15 @@ impl Annotations {
         Ok(found)
     }
 
-    /// The keys of a flavour that the header names.
-    pub(super) fn keys<'a>(&'a self, arch: &'a str, flavour: &str) -> Result<Keys<'a>, FormatError> {
-        let own = format!("{arch}-{flavour}");
+    /// The keys of a flavour that the header names. Without a flavour, those that Ubuntu's tool takes then:
+    /// `generic`, and the architecture's own where there is none of that name, as for many derivatives.
+    pub(super) fn keys<'a>(&'a self, arch: &'a str, flavour: Option<&str>) -> Result<Keys<'a>, FormatError> {
+        let own = format!("{arch}-{}", flavour.unwrap_or("generic"));
         if !self.header.arches.iter().any(|name| name == arch) {
             let message = "an architecture that the annotations do not name in ARCH";
             return Err(FormatError::new(arch, message));
         }
-        if !self.header.flavours.contains(&own) {
+        if flavour.is_some() && !self.header.flavours.contains(&own) {
             let message = "a flavour that the annotations do not name in FLAVOUR";
             return Err(FormatError::new(&own, message));
         }

@@ -63,11 +63,17 @@ impl Annotations {
         object(&BTreeMap::from([(name.as_str(), object(&fields, 1))]), 0)
     }
 
-    /// The values of a flavour, or its value of one symbol; `-` is absent.
+    /// The values of a flavour (without one, as Ubuntu's tool: generic's or the architecture's), or its value of one
+    /// symbol; `-` is absent.
     ///
     /// # Errors
     /// An architecture or a flavour that the header does not name.
-    pub fn query_flavour(&self, arch: &str, flavour: &str, symbol: Option<&str>) -> Result<String, FormatError> {
+    pub fn query_flavour(
+        &self,
+        arch: &str,
+        flavour: Option<&str>,
+        symbol: Option<&str>,
+    ) -> Result<String, FormatError> {
         let keys = self.keys(arch, flavour)?;
         let wanted = self.table.iter().filter(|(name, _)| symbol.is_none_or(|symbol| symbol == *name));
         let values: Vec<(String, String)> =
@@ -159,11 +165,11 @@ mod tests {
 }"#;
         assert_eq!(read().query_symbol("A"), want);
         assert_eq!(read().query_symbol("X"), "null");
-        let flavour = |symbol| read().query_flavour("arm64", "t", symbol).unwrap();
+        let flavour = |symbol| read().query_flavour("arm64", Some("t"), symbol).unwrap();
         assert_eq!(flavour(None), "{\n  \"CONFIG_A\": \"\\\"s\\\"\",\n  \"CONFIG_B\": \"-\"\n}");
         assert_eq!(flavour(Some("B")), "{\n  \"CONFIG_B\": \"-\"\n}");
         assert_eq!(flavour(Some("X")), "null");
-        assert!(read().query_flavour("arm64", "x", None).is_err());
+        assert!(read().query_flavour("arm64", Some("x"), None).is_err());
     }
 
     #[test]
