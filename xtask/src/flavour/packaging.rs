@@ -92,7 +92,7 @@ fn other(repo: &Repository, tree: &Tree, env: Option<&str>) -> Result<Option<Str
         }));
     }
     for entry in tree.iter() {
-        let Ok(name) = entry.name() else { continue };
+        let Some(name) = entry.name() else { continue };
         if name == "debian" && entry.kind() != Some(ObjectType::Tree) {
             return Ok(Some("`debian` is not a directory".to_owned()));
         }
@@ -114,7 +114,7 @@ fn other(repo: &Repository, tree: &Tree, env: Option<&str>) -> Result<Option<Str
 fn fragments(repo: &Repository, tree: &Tree, dir: &str) -> Vec<String> {
     let Ok(entry) = tree.get_path(format!("{dir}/config").as_ref()) else { return Vec::new() };
     let Ok(config) = repo.find_tree(entry.id()) else { return Vec::new() };
-    config.iter().filter_map(|e| e.name().ok().filter(|n| n.starts_with("config.")).map(str::to_owned)).collect()
+    config.iter().filter_map(|e| e.name().filter(|n| n.starts_with("config.")).map(str::to_owned)).collect()
 }
 
 /// The files below the folder `debian` of a tree.
@@ -126,7 +126,7 @@ pub fn below_debian(repo: &Repository, tree: Oid) -> Result<Vec<String>> {
     let mut found = Vec::new();
     if entry.kind() == Some(ObjectType::Tree) {
         repo.find_tree(entry.id())?.walk(git2::TreeWalkMode::PreOrder, |at, entry| {
-            if let (Ok(name), false) = (entry.name(), entry.kind() == Some(ObjectType::Tree)) {
+            if let (Some(name), false) = (entry.name(), entry.kind() == Some(ObjectType::Tree)) {
                 found.push(format!("debian/{at}{name}"));
             }
             git2::TreeWalkResult::Ok
