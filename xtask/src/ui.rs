@@ -6,10 +6,11 @@
 //! one when it has ended. Nothing here decides anything.
 //!
 //! Much of what is said has words of packages, logs and trees in it, which are anybody's: what a terminal would act
-//! on is taken out here, once for all. Only data for another program is left as it is.
+//! on is taken out here, once for all. Only data for another program is left as it is. Data that could not be written
+//! is an error, which [`Ui::written`] tells `main`.
 
-use std::io::{IsTerminal, Write};
-use std::sync::Mutex;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -25,6 +26,8 @@ pub struct Ui {
     terminal: bool,
     colour: bool,
     bar: Mutex<Option<ProgressBar>>,
+    /// The first failure of stdout ([`Ui::written`]).
+    unwritten: Mutex<Option<std::io::Error>>,
 }
 
 /// A step that is under way; says how long it took when it is dropped through [`Step::done`].
@@ -39,7 +42,7 @@ impl Ui {
     pub fn new(verbose: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        Self { verbose, terminal, colour, bar: Mutex::new(None) }
+        Self { verbose, terminal, colour, bar: Mutex::new(None), unwritten: Mutex::new(None) }
     }
 
     /// Does the person want to see more?
@@ -54,6 +57,11 @@ impl Ui {
         } else {
             self.out(line);
         }
+    }
+
+    /// A text of this program's own on stdout, as it is.
+    pub fn raw(&self, text: &str) {
+        self.write(text);
     }
 
     /// A remark on stderr.
@@ -158,7 +166,7 @@ impl Ui {
     pub fn redraw(&self, lines: &[String], above: usize) -> usize {
         if above > 0 && std::io::stdout().is_terminal() {
             // Up by so many lines, and clear from there to the end of the screen.
-            print!("\x1b[{above}A\x1b[J");
+            self.write(&format!("\x1b[{above}A\x1b[J"));
         }
         lines.iter().for_each(|line| self.data(line));
         lines.len()
@@ -196,10 +204,31 @@ impl Ui {
     }
 
     fn out(&self, line: &str) {
-        self.quietly(|| {
-            // A closed pipe (`… | head`) is no fault.
-            let _ = writeln!(std::io::stdout(), "{line}");
-        });
+        self.quietly(|| self.write(&format!("{line}\n")));
+    }
+
+    /// All of stdout goes through here.
+    fn write(&self, text: &str) {
+        self.keep(std::io::stdout().write_all(text.as_bytes()));
+    }
+
+    /// Notes the first failure. A closed pipe (`… | head`) is none: whoever reads has seen enough.
+    fn keep(&self, outcome: std::io::Result<()>) {
+        if let Err(e) = outcome.or_else(|e| if e.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(e) }) {
+            self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+        }
+    }
+
+    /// Has all data got to stdout? Asked once, when the command has ended, so no command can forget it.
+    ///
+    /// # Errors
+    /// It has not: a full disk, a terminal that is gone.
+    pub fn written(&self) -> anyhow::Result<()> {
+        self.keep(std::io::stdout().flush());
+        match self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(e) => Err(anyhow::Error::from(e).context("cannot write to standard output")),
+            None => Ok(()),
+        }
     }
 
     fn err(&self, line: &str) {
@@ -223,8 +252,8 @@ impl Ui {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
-        self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
