@@ -13,6 +13,7 @@ mod command;
 mod files;
 mod journal;
 mod kept;
+mod lock;
 mod objects;
 mod scratch;
 mod signals;
@@ -27,7 +28,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use command::{quote, Did, Ended, Output, Run};
 pub use files::free_bytes;
 pub use journal::{state_dir, Journal, Move};
-pub use kept::{Hold, Lock};
+pub use kept::Lock;
+pub use lock::Hold;
 pub use objects::{repository, sound, sound_below, RefMove, Session};
 pub use scratch::{read_plain, Scratch};
 
@@ -56,6 +58,10 @@ impl Effects {
             ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"]
         {
             std::env::remove_var(variable);
+        }
+        if dry {
+            // Else `git status` writes to the index what it has seen.
+            std::env::set_var("GIT_OPTIONAL_LOCKS", "0");
         }
         let (sh, cache) = (xshell::Shell::new()?, files::cache_dir()?);
         Ok(Self { sh, ui, dry, cache, scratches: Rc::default(), cleaning: Cell::default() })

@@ -5,6 +5,9 @@
 //! Every module makes its errors with [`fail!`] or adds context with anyhow; only `main` prints them.
 
 use std::fmt;
+use std::io::ErrorKind;
+
+use rustix::io::Errno;
 
 use crate::formats::FormatError;
 
@@ -63,29 +66,35 @@ impl Failure {
 }
 
 /// The exit code for an error: that of the outermost [`Failure`] in its chain; a text that is not of its
-/// format is bad input; a full disk is the machine's; all else is a fault of ours, 70.
+/// format or a path that is not text is bad input; damaged objects are the repository's; a failed call of the
+/// system is the machine's; all else is a fault of ours, 70.
 pub fn exit_code(error: &anyhow::Error) -> i32 {
-    let format = || error.downcast_ref::<FormatError>().map_or(70, |_| Kind::Input as i32);
-    let other = || match () {
-        () if no_room(error) => Kind::Machine as i32,
-        () if unreadable(error) => Kind::Repository as i32,
-        () => format(),
+    let kind = || match () {
+        () if no_room(error) => Some(Kind::Machine),
+        () if unreadable(error) => Some(Kind::Repository),
+        () if error.downcast_ref::<FormatError>().is_some() || not_text(error) => Some(Kind::Input),
+        () if system(error).is_some() => Some(Kind::Machine),
+        () => None,
     };
-    failure_in(error).map_or_else(other, |f| f.kind as i32)
+    failure_in(error).map(|f| f.kind).or_else(kind).map_or(70, |kind| kind as i32)
+}
+
+/// The kind of the failed call of the system that is behind it.
+fn system(error: &anyhow::Error) -> Option<ErrorKind> {
+    error.chain().find_map(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        io.or_else(|| cause.downcast_ref::<Errno>().map(|errno| std::io::Error::from(*errno).kind()))
+    })
 }
 
 /// Is a full disk behind it? That can happen wherever anything is written.
 fn no_room(error: &anyhow::Error) -> bool {
-    let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded];
-    // libgit2 hands on the words alone.
-    let words = ["No space left on device", "Disk quota exceeded"];
-    let io = |c: &(dyn std::error::Error + 'static)| {
-        c.downcast_ref::<std::io::Error>().is_some_and(|e| full.contains(&e.kind()))
-    };
-    let git = |c: &(dyn std::error::Error + 'static)| {
-        c.downcast_ref::<git2::Error>().is_some_and(|e| words.iter().any(|w| e.message().contains(w)))
-    };
-    error.chain().any(|c| io(c) || git(c))
+    matches!(system(error), Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+}
+
+/// Is a path or a text that is not UTF-8 behind it?
+fn not_text(error: &anyhow::Error) -> bool {
+    error.chain().any(|c| c.is::<camino::FromPathBufError>() || c.is::<camino::FromPathError>())
 }
 
 /// Are objects of the repository damaged or missing behind it?
@@ -97,14 +106,22 @@ fn unreadable(error: &anyhow::Error) -> bool {
         .any(|e| [Indexer, Object, Odb, Zlib].contains(&e.class()))
 }
 
-/// The hint of the outermost [`Failure`].
+/// The hint of the outermost [`Failure`], else the one for what is behind it.
 pub fn hint(error: &anyhow::Error) -> Option<&str> {
-    let room = || {
-        no_room(error)
-            .then_some("free room on that disk and run it again; KERNEL_FORK_CACHE puts the cache on another one")
-    };
-    let fsck = || unreadable(error).then_some("`git fsck --full` says what is missing or damaged");
-    failure_in(error).map_or_else(|| room().or_else(fsck), |f| f.hint.as_deref())
+    if let Some(failure) = failure_in(error) {
+        return failure.hint.as_deref();
+    }
+    if unreadable(error) {
+        return Some("`git fsck --full` says what is missing or damaged");
+    }
+    match system(error)? {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("free room on that disk and run it again; KERNEL_FORK_CACHE puts the cache on another one")
+        }
+        ErrorKind::PermissionDenied => Some("`ls -ld` shows the owner and the mode of that path"),
+        ErrorKind::ReadOnlyFilesystem => Some("use another file system, or mount this one read-write"),
+        _ => None,
+    }
 }
 
 /// anyhow finds a value that was attached as context at any depth, where walking `chain()` would not.
@@ -112,11 +129,22 @@ fn failure_in(error: &anyhow::Error) -> Option<&Failure> {
     error.downcast_ref::<Failure>()
 }
 
-/// The whole chain as one sentence, causes joined by `: `.
+/// The whole chain as one sentence, causes joined by `: `. A path is named once: a file operation that failed
+/// names its own where no context has, and never a temporary file's.
 pub fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
-        let cause = cause.to_string();
+        let io = cause.downcast_ref::<std::io::Error>();
+        let mut cause = cause.to_string();
+        if let Some(io) = io {
+            let path = cause.split('`').nth(1).filter(|_| io.raw_os_error().is_none());
+            if path.is_some_and(|path| text.contains(path)) {
+                continue;
+            }
+            if let Some(at) = cause.find(" at path \"") {
+                cause.truncate(at);
+            }
+        }
         if text.ends_with(&cause) {
             continue;
         }
@@ -165,20 +193,39 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_no_fault_of_ours() {
-        let e =
-            Err::<(), _>(std::io::Error::from(std::io::ErrorKind::StorageFull)).context("cannot write x").unwrap_err();
+    fn a_failed_call_of_the_system_is_the_machine_s_and_names_its_path() {
+        let nothing = || fs_err::read("/nonexistent/file");
+        let bare = anyhow::Error::from(nothing().unwrap_err());
+        let named = nothing().context("cannot read /nonexistent/file").unwrap_err();
+        for e in [bare, named] {
+            let said = sentence(&e);
+            assert_eq!((exit_code(&e), said.matches("/nonexistent/file").count()), (4, 1), "{said}");
+            assert!(said.ends_with("No such file or directory (os error 2)"), "{said}");
+        }
+        let e = anyhow::Error::from(Errno::ROFS).context("cannot make x");
+        assert_eq!((exit_code(&e), hint(&e).is_some()), (4, true));
+        let e = tempfile::NamedTempFile::new_in("/nonexistent").context("cannot write in /nonexistent").unwrap_err();
+        assert_eq!(sentence(&e), "cannot write in /nonexistent: No such file or directory (os error 2)");
+        let e = Err::<(), _>(std::io::Error::from(ErrorKind::StorageFull)).context("cannot write x").unwrap_err();
         assert_eq!(exit_code(&e), 4);
         assert!(hint(&e).unwrap().contains("free room"));
     }
 
+    /// `std::fs` does not say which file it was.
     #[test]
-    fn a_disk_that_is_full_for_libgit2_is_the_machine_s() {
-        let told = "failed to write chunk: No space left on device";
-        let e = git2::Error::new(git2::ErrorCode::GenericError, git2::ErrorClass::Odb, told);
-        let e = anyhow::Error::from(e).context("cannot write objects");
-        assert_eq!(exit_code(&e), 4);
-        assert!(hint(&e).unwrap().contains("free room"));
+    fn every_file_operation_names_its_path() {
+        let mut left = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+        while let Some(path) = left.pop() {
+            if path.is_dir() {
+                left.extend(fs_err::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+                continue;
+            }
+            let text = fs_err::read_to_string(&path).unwrap_or_default();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let found = ["use std::fs;", "use std::fs::", "std::fs::read", "std::fs::write", "std::fs::create_dir"];
+            let found = found.iter().find(|words| code.contains(*words));
+            assert_eq!(found, None, "{}: fs_err in its place", path.display());
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Unpacked {
     /// # Errors
     /// No room on the disk; the tar file is damaged.
     pub fn new(fx: &Effects, tar: &Utf8Path) -> Result<Self> {
-        Self::in_scratch(fx, fx.scratch("chroot", None)?, tar)
+        Self::in_scratch(fx, fx.scratch("chroot")?, tar)
     }
 
     /// As [`Unpacked::new`], where other users of this machine can read it too.
@@ -274,7 +274,7 @@ mod tests {
             if path.is_dir() {
                 left.extend(path.read_dir_utf8().unwrap().map(|e| e.unwrap().into_path()));
             } else if path.extension() == Some("rs") && path.file_name() != Some("sandbox.rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
+                let text = fs_err::read_to_string(&path).unwrap();
                 for start in ["\"bwrap {", "\"--ro-bind", "\"--bind\"", "cmd(\"bwrap\")"] {
                     assert!(!text.contains(start), "{path} has `{start}`");
                 }

@@ -44,7 +44,7 @@ impl Workspace {
     pub fn find(start: &Utf8Path) -> Result<Self> {
         let start = start.canonicalize_utf8().with_context(|| format!("cannot find {start}"))?;
         for dir in start.ancestors() {
-            let Ok(text) = std::fs::read_to_string(dir.join("Cargo.toml")) else { continue };
+            let Ok(text) = fs_err::read_to_string(dir.join("Cargo.toml")) else { continue };
             if text.contains("[workspace.metadata.fork") {
                 let settings = Settings::parse(&text).with_context(|| format!("{dir}/Cargo.toml"))?;
                 return Ok(Self { root: dir.to_owned(), settings });

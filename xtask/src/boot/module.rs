@@ -61,7 +61,7 @@ pub fn compile(root: &Root, releases: &[Release], host: &Arch) -> Result<Made> {
         let headers = format!("/usr/src/linux-headers-{uname}");
         let package = format!("linux-headers-{uname}");
         // Outside of the root, where the packages could have a link in its place.
-        let dir = root.fx().scratch("module", None)?;
+        let dir = root.fx().scratch("module")?;
         dir.put("probe.c", SOURCE)?;
         dir.put("Makefile", "obj-m := probe.o\n")?;
         let make = ["make", "-C", &headers, "M=/mnt/probe", "modules"];

@@ -50,7 +50,7 @@ pub fn machine(arch: &'static Arch) -> Result<Machine> {
 impl Machine {
     /// Is it the processor of this machine that runs it?
     pub fn helped(self) -> bool {
-        let kvm = || std::fs::File::options().read(true).write(true).open("/dev/kvm");
+        let kvm = || fs_err::File::options().read(true).write(true).open("/dev/kvm");
         arch::build().is_ok_and(|a| a == self.arch) && kvm().is_ok()
     }
 

@@ -5,12 +5,12 @@
 //! Maintainer scripts run in it, so it is a sandbox: no network, nothing of this machine but the packages.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
 use std::io::BufWriter;
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err::{self as fs, File};
 
 use crate::effects::{Effects, Run, Scratch};
 use crate::error::Kind;
@@ -56,7 +56,7 @@ impl<'a> Root<'a> {
     /// # Errors
     /// No room on the disk.
     pub fn unpack(fx: &'a Effects, tar: &Utf8Path) -> Result<Self> {
-        Ok(Self { fx, chroot: Unpacked::new(fx, tar)?, scratch: fx.scratch("root", None)? })
+        Ok(Self { fx, chroot: Unpacked::new(fx, tar)?, scratch: fx.scratch("root")? })
     }
 
     /// Where it is on this machine.

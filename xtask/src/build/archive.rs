@@ -77,8 +77,8 @@ impl Archive {
     /// gpg is missing; the file has none of the trusted keys.
     pub fn keyring(&self, fx: &Effects, scratch: &Scratch) -> Result<Utf8PathBuf> {
         let (out, home, from) = (scratch.join("trusted.gpg"), scratch.join("gnupg"), &self.keyring);
-        std::fs::create_dir_all(&home)?;
-        std::fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        fs_err::create_dir_all(&home)?;
+        fs_err::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
         let keys = &self.fingerprints;
         let export = cmd!(fx.sh, "gpg --homedir {home} --batch --quiet --no-default-keyring --keyring {from} --export --output {out} {keys...}");
         fx.read(
@@ -93,7 +93,7 @@ impl Archive {
             fail!(Machine, "every key of {from} that the settings trust has expired, the last one on {day}";
                 "get the distribution's newer keyring (apt install --only-upgrade its keyring package) and add its fingerprint to the settings");
         }
-        std::fs::set_permissions(&out, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        fs_err::set_permissions(&out, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         Ok(out)
     }
 }
@@ -148,7 +148,7 @@ fn trusted(distribution: &Distribution) -> BTreeSet<String> {
 
 /// The sources of this machine's apt, if it runs that distribution.
 fn own(fx: &Effects, distribution: &str) -> Result<Option<Own>> {
-    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let release = fs_err::read_to_string("/etc/os-release").unwrap_or_default();
     if !release.lines().any(|l| l.trim_matches('"') == format!("ID={distribution}")) {
         return Ok(None);
     }
@@ -226,10 +226,10 @@ fn sources(d: &Distribution, name: &str, suite: &str, archs: &[&Arch], own: Opti
 /// The directory cannot be written.
 pub fn private_apt(dir: &Utf8Path, sources: &[String], keyring: &Utf8Path, archs: &[&Arch]) -> Result<Utf8PathBuf> {
     for sub in ["state/lists/partial", "cache/archives/partial", "etc/parts", "etc/trusted"] {
-        std::fs::create_dir_all(dir.join(sub))?;
+        fs_err::create_dir_all(dir.join(sub))?;
     }
-    std::fs::write(dir.join("state/status"), "")?;
-    std::fs::write(dir.join("etc/sources.list"), format!("{}\n", sources.join("\n")))?;
+    fs_err::write(dir.join("state/status"), "")?;
+    fs_err::write(dir.join("etc/sources.list"), format!("{}\n", sources.join("\n")))?;
     let mut conf = format!(
         "Dir \"{dir}\";\nDir::State \"state\";\nDir::State::status \"{dir}/state/status\";\nDir::Cache \"cache\";\nDir::Etc \"etc\";\n\
          Dir::Etc::sourcelist \"sources.list\";\nDir::Etc::sourceparts \"parts\";\nDir::Etc::preferencesparts \"parts\";\n\
@@ -242,7 +242,7 @@ pub fn private_apt(dir: &Utf8Path, sources: &[String], keyring: &Utf8Path, archs
         conf.push_str("};\n");
     }
     let file = dir.join("apt.conf");
-    std::fs::write(&file, conf)?;
+    fs_err::write(&file, conf)?;
     Ok(file)
 }
 

@@ -4,11 +4,11 @@
 //! Two forks that need the same chroot share it. A tar file is there whole or not at all, and its record
 //! (`.json`) is written before it, so whatever has a tar has a record.
 
-use std::fs::File;
 use std::io::BufReader;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err::File;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use xshell::cmd;
@@ -230,7 +230,6 @@ impl<'a> Recipe<'a> {
 
     fn anew(&self, fx: &Effects, lists: Option<&Lists>) -> Result<Option<Chroot>> {
         let dir = store(fx);
-        fx.create_dir(&dir)?;
         let name = self.name()?;
         Room::Chroot.require(
             &dir,
@@ -240,7 +239,7 @@ impl<'a> Recipe<'a> {
         if lists.is_none() {
             mirror::answers(fx, &self.archive.sources)?;
         }
-        let scratch = fx.scratch("chroot", Some(&dir).filter(|d| d.is_dir()).map(Utf8PathBuf::as_path))?;
+        let scratch = fx.scratch_for("chroot", &dir.join(&name))?;
         let part = scratch.join("chroot.tar");
         // apt reads the keys from inside, as one of the chroot's users.
         let work = fx.shared_scratch("chroot")?;
@@ -288,7 +287,7 @@ pub fn build_depends_stanza(depends: &str) -> String {
 }
 
 fn open(tar: Utf8PathBuf) -> Result<Chroot> {
-    let text = std::fs::read_to_string(tar.with_extension("json")).with_context(|| format!("{tar} has no record"))?;
+    let text = fs_err::read_to_string(tar.with_extension("json")).with_context(|| format!("{tar} has no record"))?;
     Ok(Chroot {
         record: serde_json::from_str(&text).with_context(|| format!("the record of {tar} cannot be read"))?,
         tar,
@@ -338,7 +337,7 @@ impl Chroot {
 
     /// For how many days no build has used it.
     pub fn unused_days(&self) -> u64 {
-        let used = std::fs::metadata(self.tar.with_extension("json")).and_then(|m| m.modified());
+        let used = fs_err::metadata(self.tar.with_extension("json")).and_then(|m| m.modified());
         let age = used.ok().and_then(|used| used.elapsed().ok()).unwrap_or_default();
         age.as_secs() / 86_400
     }

@@ -4,10 +4,10 @@
 //! build's copy of the annotations, and recorded; the fork itself never sees them.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
+use fs_err as fs;
 use git2::{Oid, Repository};
 
 use super::chroot::Chroot;

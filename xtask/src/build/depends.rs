@@ -37,7 +37,7 @@ pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Ar
     let keyring = archive.keyring(fx, &scratch)?;
     let conf = private_apt(&scratch.join("apt"), &archive.sources, &keyring, archs)?;
     let stanza = scratch.join("depends.dsc");
-    std::fs::write(&stanza, build_depends_stanza(depends))?;
+    fs_err::write(&stanza, build_depends_stanza(depends))?;
     update(fx, &archive.sources, &conf)?;
     let there = architectures(&scratch.join("apt/state/lists"));
     if let Some(none) = archs.iter().find(|a| !there.is_empty() && !there.contains(a.debian)) {
@@ -54,8 +54,8 @@ pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Ar
         step.done("");
         let dir = scratch.join("apt/state/lists");
         // For apt alone; whoever copies the lists is one of a chroot's users.
-        std::fs::remove_file(dir.join("lock"))?;
-        std::fs::remove_dir_all(dir.join("partial"))?;
+        fs_err::remove_file(dir.join("lock"))?;
+        fs_err::remove_dir_all(dir.join("partial"))?;
         return Ok(Lists { dir, _scratch: scratch });
     }
     drop(step);
@@ -74,7 +74,7 @@ fn architectures(lists: &Utf8Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in lists.read_dir_utf8().into_iter().flatten().flatten() {
         if entry.file_name().ends_with("Release") {
-            let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+            let text = fs_err::read_to_string(entry.path()).unwrap_or_default();
             let line = text.lines().find_map(|l| l.strip_prefix("Architectures: ")).unwrap_or_default();
             found.extend(line.split(' ').filter(|a| !["", "all", "source"].contains(a)).map(str::to_owned));
         }
@@ -208,9 +208,9 @@ mod tests {
     fn release_files_say_for_which_architectures_a_suite_is() {
         let dir = tempfile::tempdir().unwrap();
         let dir = camino::Utf8Path::from_path(dir.path()).unwrap();
-        std::fs::write(dir.join("a_dists_x_InRelease"), "Suite: x\nArchitectures: all amd64 arm64\n").unwrap();
-        std::fs::write(dir.join("b_dists_x_Release"), "Architectures: riscv64\n").unwrap();
-        std::fs::write(dir.join("a_dists_x_main_binary-s390x_Packages"), "Architectures: s390x\n").unwrap();
+        fs_err::write(dir.join("a_dists_x_InRelease"), "Suite: x\nArchitectures: all amd64 arm64\n").unwrap();
+        fs_err::write(dir.join("b_dists_x_Release"), "Architectures: riscv64\n").unwrap();
+        fs_err::write(dir.join("a_dists_x_main_binary-s390x_Packages"), "Architectures: s390x\n").unwrap();
         assert_eq!(architectures(dir).into_iter().collect::<Vec<_>>(), ["amd64", "arm64", "riscv64"]);
     }
 }

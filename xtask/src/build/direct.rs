@@ -3,9 +3,8 @@
 //! compiler and its own packages. It runs in the sandbox, where it sees what is installed and nothing else of the
 //! machine.
 
-use std::fs;
-
 use anyhow::{Context, Result};
+use fs_err as fs;
 use xshell::cmd;
 
 use super::progress::Progress;

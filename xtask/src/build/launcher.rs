@@ -118,7 +118,7 @@ impl Open {
         if !shares.is_empty() {
             spread::report(fx, &shares);
         }
-        let rate = if self.ccache.is_some() { Rate::of_log(&std::fs::read_to_string(log)?) } else { None };
+        let rate = if self.ccache.is_some() { Rate::of_log(&fs_err::read_to_string(log)?) } else { None };
         if let Some(rate) = &rate {
             fx.ui.note(&format!("     ccache had {rate}"));
         }

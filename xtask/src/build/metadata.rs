@@ -51,10 +51,10 @@ pub const FILE: &str = "metadata.json";
 
 /// The record of a directory, if it has one that a build could have written, and all the files that it names.
 pub fn read(dir: &Utf8Path) -> Option<Metadata> {
-    let text = std::fs::read_to_string(dir.join(FILE)).ok()?;
+    let text = fs_err::read_to_string(dir.join(FILE)).ok()?;
     let metadata: Metadata = serde_json::from_str(&text).ok()?;
     let whole =
-        metadata.files.iter().all(|(name, size)| std::fs::metadata(dir.join(name)).is_ok_and(|m| m.len() == *size));
+        metadata.files.iter().all(|(name, size)| fs_err::metadata(dir.join(name)).is_ok_and(|m| m.len() == *size));
     (whole && metadata.has_names()).then_some(metadata)
 }
 
@@ -124,7 +124,7 @@ mod tests {
             ..Metadata::default()
         };
         let read_back = |record: &Metadata| {
-            std::fs::write(dir.join(FILE), text(record).unwrap()).unwrap();
+            fs_err::write(dir.join(FILE), text(record).unwrap()).unwrap();
             read(dir).is_some()
         };
         assert!(read_back(&good));

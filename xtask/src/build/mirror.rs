@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// # Errors
 /// One of them says nothing ([`Kind::Network`]). What it says is apt's business.
 pub fn answers(fx: &Effects, sources: &[String]) -> Result<()> {
-    let scratch = fx.scratch("mirror", None)?;
+    let scratch = fx.scratch("mirror")?;
     let to = scratch.join("InRelease");
     for url in sources.iter().filter_map(|s| first_file(s)).collect::<BTreeSet<_>>() {
         fx.ui.progress(&url);

@@ -30,7 +30,7 @@ impl Recipe<'_> {
         // `--keyring FILE` alone replaces only one of apt's two places for keys: the directory of the
         // machine's other keys would still count. An empty directory takes its place.
         let nothing = scratch.join("no-other-keys");
-        std::fs::create_dir_all(&nothing)?;
+        fs_err::create_dir_all(&nothing)?;
         let mut hooks: Vec<String> = Vec::new();
         if let Some(Lists { dir, .. }) = lists {
             // apt asks whether they are still the newest, and checks them like any others.
@@ -38,7 +38,7 @@ impl Recipe<'_> {
         }
         if let Some(build) = self.accelerate {
             let script = scratch.join("accelerate.sh");
-            std::fs::write(&script, ACCELERATE)?;
+            fs_err::write(&script, ACCELERATE)?;
             hooks.push(format!("--customize-hook=upload {} /accelerate.sh", quote(&script)));
             let (build, own, triplet) = (build.debian, build.triplet, self.host.triplet);
             let hot = HOT.iter().copied().chain(self.extra.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
@@ -47,7 +47,7 @@ impl Recipe<'_> {
         let wanted = self.wanted();
         if !wanted.is_empty() {
             let stanza = scratch.join("depends.dsc");
-            std::fs::write(&stanza, build_depends_stanza(&wanted))?;
+            fs_err::write(&stanza, build_depends_stanza(&wanted))?;
             // mmdebstrap hands hooks to a shell: they are constant but for our own scratch path.
             hooks.push(format!("--customize-hook=upload {} /depends.dsc", quote(&stanza)));
             let foreign = if self.archs[0] == self.host {

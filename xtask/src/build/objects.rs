@@ -6,11 +6,11 @@
 //! the last build with them came to an end by itself. A compiler that is killed leaves half an object, which
 //! make takes for a whole one.
 
-use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
 
 use crate::effects::{Effects, Hold, Lock};
 use crate::machine;

@@ -30,7 +30,7 @@ impl<'a> Progress<'a> {
     pub fn new(fx: &'a Effects, whom: &str) -> Result<Self> {
         let name = Oid::hash_object(ObjectType::Blob, whom.as_bytes())?.to_string();
         let learned = fx.cache().join("objects-made").join(&name[..12]);
-        let expected = std::fs::read_to_string(&learned).ok().and_then(|n| n.trim().parse().ok());
+        let expected = fs_err::read_to_string(&learned).ok().and_then(|n| n.trim().parse().ok());
         Ok(Self { fx, learned, expected, made: 0, part: "start", first: None })
     }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Running sbuild: rootless, without network, free of the person's own configuration.
 
-use std::fs;
-
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
 use xshell::cmd;
 
 use super::progress::Progress;

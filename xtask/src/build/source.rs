@@ -8,11 +8,11 @@
 //! by `debian/rules clean`, which only the chroot may run.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
 use git2::{Oid, Repository};
 use xshell::cmd;
 
@@ -194,7 +194,7 @@ pub fn pack(
         fs::create_dir_all(to.parent().context("a file has a directory")?)?;
         fs::write(&to, &text)?;
         if text.starts_with("#!") {
-            fs::set_permissions(&to, fs::Permissions::from_mode(0o755))?;
+            fs::set_permissions(&to, PermissionsExt::from_mode(0o755))?;
         }
     }
     // Format 1.0 takes a version with a revision from a tree alone.

@@ -63,7 +63,7 @@ fn export(fx: &Effects, repository: &Utf8Path, commit: Oid, to: &Utf8Path) -> Re
     for folder in NOT_BUILT {
         let path = to.join(folder);
         if path.is_dir() && !path.is_symlink() {
-            std::fs::remove_dir_all(path)?;
+            fs_err::remove_dir_all(path)?;
         }
     }
     Ok(())
@@ -113,7 +113,7 @@ impl Kept<'_> {
     }
 
     fn is(&self, tree: &Listing) -> bool {
-        std::fs::read_to_string(self.record()).is_ok_and(|name| name == tree.name)
+        fs_err::read_to_string(self.record()).is_ok_and(|name| name == tree.name)
     }
 
     fn record(&self) -> Utf8PathBuf {

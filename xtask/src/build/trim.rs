@@ -3,10 +3,10 @@
 //! kernel's own `localmodconfig`, in the build's copy. The fork itself never sees it.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
+use fs_err as fs;
 
 use super::compiler::Configured;
 use crate::effects::Effects;

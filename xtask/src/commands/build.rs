@@ -6,7 +6,7 @@ mod plan;
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use self::plan::Plan;
@@ -179,9 +179,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let dsc = source::pack(fx, scratch.path(), &changelog, &source, &own, &makefile, whole)?;
     step.done("");
 
-    let parent = plan.out.parent().context("the output directory has a parent")?;
-    fx.create_dir(parent)?;
-    let fresh = fx.scratch("packages", Some(parent).filter(|p| p.is_dir()))?;
+    let fresh = fx.scratch_for("packages", &plan.out)?;
     let log = fresh.join("build.log");
     let step = fx.ui.step(&format!("build {} {} ({})", plan.flavour, plan.version.as_str(), plan.mode));
     let mut mounts = Vec::new();
@@ -307,7 +305,7 @@ fn say_substituted(fx: &Effects, suite: &str, source: &Source) {
 fn report(fx: &Effects, dir: &Utf8Path) -> Result<()> {
     let mut rows = vec![["PACKAGE", "SIZE"].map(str::to_owned).to_vec()];
     for deb in sbuild::packages(dir)? {
-        rows.push(vec![deb.file_name().unwrap_or_default().to_owned(), bytes(std::fs::metadata(&deb)?.len())]);
+        rows.push(vec![deb.file_name().unwrap_or_default().to_owned(), bytes(fs_err::metadata(&deb)?.len())]);
     }
     fx.ui.table(&rows);
     fx.ui.note(&format!("in {dir}"));

@@ -126,7 +126,7 @@ fn what(dir: &Utf8Path, set: &Set) -> Result<(Vec<Utf8PathBuf>, Needs)> {
             continue;
         }
         let file = dir.join(&package.file);
-        packed += std::fs::metadata(&file)?.len();
+        packed += fs_err::metadata(&file)?.len();
         for (entry, _) in package.files.values() {
             *if entry.path.starts_with("boot/") { &mut boot } else { &mut root } += entry.size;
         }

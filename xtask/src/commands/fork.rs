@@ -71,11 +71,7 @@ fn into(fx: &Effects, here: &Workspace, dir: &Utf8Path, tag: &Tag, args: &Args) 
     if dir.exists() {
         fail!(Input, "{dir} is there already"; "`--into` takes the name of a new directory");
     }
-    let parent = match dir.parent() {
-        Some(p) if !p.as_str().is_empty() => p,
-        _ => Utf8Path::new("."),
-    };
-    let scratch = fx.scratch("fork", Some(parent))?;
+    let scratch = fx.scratch_for("fork", dir)?;
     let clone = scratch.join("clone");
     let from = &here.root;
     // The clone's remote is where newer versions of the workflow come from; the lab adds its own.

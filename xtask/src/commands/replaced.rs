@@ -49,10 +49,10 @@ mod tests {
         let at = |name: &str| Utf8Path::from_path(lab.path()).unwrap().canonicalize_utf8().unwrap().join(name);
         let root = at("work/kernel");
         for dir in ["work/kernel/sub", "work/empty", "work/mine", "work/ours"] {
-            std::fs::create_dir_all(at(dir)).unwrap();
+            fs_err::create_dir_all(at(dir)).unwrap();
         }
         for file in ["work/mine/thesis", "work/ours/mark", "work/ours/old.deb", "work/file", "work/mark"] {
-            std::fs::write(at(file), "").unwrap();
+            fs_err::write(at(file), "").unwrap();
         }
         std::os::unix::fs::symlink("ours", at("work/link")).unwrap();
         std::os::unix::fs::symlink("nowhere", at("work/dangling")).unwrap();

@@ -45,7 +45,7 @@ pub fn run(fx: &Effects) -> Result<()> {
     let generated = generated(&repo, &history)?;
     say("generated", generated.as_deref().unwrap_or("not yet"));
     let chroots = chroot::all(fx)?;
-    let room: u64 = chroots.iter().filter_map(|c| std::fs::metadata(&c.tar).ok()).map(|m| m.len()).sum();
+    let room: u64 = chroots.iter().filter_map(|c| fs_err::metadata(&c.tar).ok()).map(|m| m.len()).sum();
     say("chroots", &format!("{}, {}", chroots.len(), bytes(room)));
     match built.first() {
         None => say("packages", "none yet"),

@@ -55,7 +55,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let from = Utf8Path::new(&from).canonicalize_utf8().map_or(from.clone(), |dir| format!("file://{dir}"));
 
     let step = fx.ui.step(&format!("fetch {from}"));
-    let scratch = fx.scratch("upgrade", None)?;
+    let scratch = fx.scratch("upgrade")?;
     let dir = scratch.join("workflow.git");
     fx.read(fx.git(scratch.path()).args(["init", "--quiet", "--bare", dir.as_str()]))?;
     let fetch = network(fx, &dir, &from, &["fetch", "--progress", "--no-tags", "--", &from, "+HEAD:refs/heads/new"]);

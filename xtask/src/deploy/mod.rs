@@ -72,7 +72,7 @@ impl<'a> Target<'a> {
     pub fn install(&self, packages: &[Utf8PathBuf], new: &str, running: &str) -> Result<Did> {
         let (fx, host) = (self.fx, &self.host);
         // The random part of a scratch of ours makes the name one that nobody there has.
-        let scratch = fx.scratch("deploy", None)?;
+        let scratch = fx.scratch("deploy")?;
         let name = scratch.path().file_name().context("a scratch has a name")?.trim_start_matches('.').to_owned();
         let dir = format!("/var/tmp/{name}");
         self.change(&["room", &dir], "there must be room in its /var/tmp")?;

@@ -2,7 +2,6 @@
 //! A child process from its start to its end: its output as it comes, an interruption, what it leaves behind.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
@@ -11,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
+use fs_err::File;
+use rustix::process::{kill_process, kill_process_group, Pid, Signal};
 
 use super::command::{Did, Ended, Output, Run};
 use super::{signals, Effects};
@@ -106,7 +107,15 @@ fn execute(run: &mut Run, last: &mut VecDeque<String>) -> Result<Output> {
     let interrupted = || signals::interrupted() && cleaning.is_none_or(|since| since.elapsed() > GRACE);
     let mut stdout = Vec::new();
     let mut by = Ended::Itself;
-    if !run.terminal {
+    if run.terminal {
+        // The keys for SIGINT and SIGQUIT are the program's own, and mean what it makes of them.
+        while child.try_wait()?.is_none() {
+            if signals::told_to_end() {
+                end(&mut child, GRACE);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    } else {
         let feeder = run.stdin.take().zip(child.stdin.take());
         let (send, receive) = mpsc::channel();
         std::thread::scope(|scope| -> Result<()> {
@@ -127,7 +136,7 @@ fn execute(run: &mut Run, last: &mut VecDeque<String>) -> Result<Output> {
                     Ok((is_out, bytes)) => {
                         heard = Instant::now();
                         if let Some(Err(e)) = log.as_mut().map(|log| log.write_all(&bytes)) {
-                            end(&mut child);
+                            end(&mut child, GRACE);
                             return Err(e).context("cannot write the log");
                         }
                         let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
@@ -160,11 +169,11 @@ fn execute(run: &mut Run, last: &mut VecDeque<String>) -> Result<Output> {
                     by = Ended::Silent;
                 }
                 if interrupted() || by != Ended::Itself {
-                    end(&mut child);
+                    end(&mut child, GRACE);
                     break;
                 }
                 if ended.is_some_and(|e| e.elapsed() > Duration::from_secs(5)) {
-                    kill_group(&child, rustix::process::Signal::KILL);
+                    kill_group(&child);
                 }
             }
             Ok(())
@@ -206,24 +215,35 @@ fn pump(stream: impl Read, is_out: bool, send: &mpsc::Sender<(bool, Vec<u8>)>) {
 }
 
 /// Asks the child's whole group to end, and makes it.
-fn end(child: &mut Child) {
-    kill_group(child, rustix::process::Signal::TERM);
+fn end(child: &mut Child, grace: Duration) {
+    signal(child, Signal::TERM);
     let start = Instant::now();
-    while start.elapsed() < GRACE {
-        if matches!(child.try_wait(), Ok(Some(_))) {
-            break;
-        }
+    let mut gone = false;
+    while !gone && start.elapsed() < grace {
         std::thread::sleep(Duration::from_millis(50));
+        gone = matches!(child.try_wait(), Ok(Some(_)));
     }
-    kill_group(child, rustix::process::Signal::KILL);
+    // Before anybody else waits for it: its status is asked for later. A failure to wait comes up there.
+    if !gone && signal(child, Signal::KILL) {
+        let _ = child.wait();
+    }
+    kill_group(child);
     signals::end_descendants();
 }
 
-fn kill_group(child: &Child, signal: rustix::process::Signal) {
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        // It may be gone already: then there is nothing to end.
-        let _ = rustix::process::kill_process_group(pid, signal);
-    }
+/// Signals a child that has not been waited for: its group, or where that is ours (on the terminal) the child alone.
+/// `false`: it may not be signalled, as sudo.
+fn signal(child: &Child, signal: Signal) -> bool {
+    pid(child).is_some_and(|pid| kill_process_group(pid, signal).or_else(|_| kill_process(pid, signal)).is_ok())
+}
+
+/// Kills what is left of the child's group. There may be nothing.
+fn kill_group(child: &Child) {
+    let _ = pid(child).map(|pid| kill_process_group(pid, Signal::KILL));
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 #[cfg(test)]
@@ -295,6 +315,19 @@ mod tests {
         assert!(!full(Kind::Network, "remote: fatal: write error: No space left on device"));
         assert!(!full(Kind::Build, "ld: No space left on device"));
         assert!(!full(Kind::Network, "fatal: unable to access"));
+    }
+
+    #[test]
+    fn a_child_that_ignores_sigterm_is_killed_and_has_a_status() {
+        let (_alone, sh) = (alone(), xshell::Shell::new().unwrap());
+        let script = "trap '' TERM; echo ready; while :; do sleep 300; done";
+        let mut command = std::process::Command::from(cmd!(sh, "sh -c {script}"));
+        let mut child = command.process_group(0).stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        end(&mut child, Duration::from_millis(200));
+        let status = child.wait().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{status}");
     }
 
     #[test]

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Files and directories: whole or not at all.
 
-use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
 use rustix::fs::RenameFlags;
 use rustix::io::Errno;
 use xshell::cmd;
 
 use super::command::{quote, Did, Run};
+use super::kept::KEPT;
 use super::Effects;
 use crate::error::{Failure, Kind};
 use crate::ui::bytes;
@@ -86,21 +87,41 @@ impl Effects {
             self.ui.planned(&format!("mkdir -p {}", quote(path)));
             return Ok(Did::Planned);
         }
-        fs::create_dir_all(path).with_context(|| format!("cannot make {path}"))?;
+        self.make_dir(path)?;
         Ok(Did::Done)
     }
 
-    /// Moves `from` to `to`, replacing a file; on one file system, so at once or not at all.
+    /// Makes a directory and its parents now. Those of the cache get one mode, whatever the umask; others are the
+    /// user's, and get what `mkdir -p` gives them.
+    pub(super) fn make_dir(&self, path: &Utf8Path) -> Result<()> {
+        if !self.is_kept(path) {
+            return Ok(fs::create_dir_all(path)?);
+        }
+        let missing: Vec<&Utf8Path> = path.ancestors().take_while(|d| !d.as_str().is_empty() && !d.is_dir()).collect();
+        for dir in missing.into_iter().rev() {
+            match fs::create_dir(dir) {
+                Ok(()) => fs::set_permissions(dir, PermissionsExt::from_mode(KEPT))?,
+                // Another process was faster.
+                Err(e) if e.kind() == ErrorKind::AlreadyExists && dir.is_dir() => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves `from` to `to`, replacing a file; on one file system ([`Effects::scratch_for`]), so at once or not at
+    /// all. The directories that `to` needs are made.
     ///
     /// # Errors
     /// As `rename(2)`.
     pub fn rename(&self, from: impl AsRef<Utf8Path>, to: impl AsRef<Utf8Path>) -> Result<Did> {
         let (from, to) = (from.as_ref(), to.as_ref());
+        self.create_dir(parent(to))?;
         if self.planned(to) {
             self.ui.planned(&format!("mv -T {} {}", quote(from), quote(to)));
             return Ok(Did::Planned);
         }
-        fs::rename(from, to).with_context(|| format!("cannot move {from} to {to}"))?;
+        fs::rename(from, to)?;
         Ok(Did::Done)
     }
 
@@ -111,12 +132,11 @@ impl Effects {
     /// As `rename(2)`.
     pub fn replace_dir(&self, from: impl AsRef<Utf8Path>, to: impl AsRef<Utf8Path>) -> Result<Did> {
         let (from, to) = (from.as_ref(), to.as_ref());
+        self.create_dir(parent(to))?;
         if self.planned(to) {
             self.ui.planned(&format!("mv -T --exchange {} {}", quote(from), quote(to)));
             return Ok(Did::Planned);
         }
-        let parent = to.parent().context("a directory has one above it")?;
-        fs::create_dir_all(parent).with_context(|| format!("cannot make {parent}"))?;
         // A scratch is its owner's alone; what is published is for everybody.
         fs::set_permissions(from, PermissionsExt::from_mode(0o755))?;
         replace(from, to).with_context(|| format!("cannot put {from} in the place of {to}"))?;
@@ -126,7 +146,7 @@ impl Effects {
     /// What the users of a rootless chroot have made is not this user's, who may only act as one of them.
     pub(super) fn remove_dir(&self, path: &Utf8Path) -> std::io::Result<()> {
         match fs::remove_dir_all(path) {
-            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => {
                 // The outermost ones are this user's again, and stay for the second try.
                 let _ = self.read(Run::from(cmd!(self.sh, "mmdebstrap --unshare-helper rm -rf {path}")).any_status());
                 fs::remove_dir_all(path)
@@ -147,9 +167,7 @@ impl Effects {
         }
         let gone = if path.is_dir() && !path.is_symlink() { self.remove_dir(path) } else { fs::remove_file(path) };
         match gone {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(e).with_context(|| format!("cannot remove {path}"))
-            }
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(e).with_context(|| format!("cannot remove {path}")),
             _ => Ok(Did::Done),
         }
     }
@@ -171,9 +189,20 @@ impl Effects {
     }
 }
 
+/// The directory that `path` is in.
+fn parent(path: &Utf8Path) -> &Utf8Path {
+    path.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."))
+}
+
+/// `path`, or the nearest directory above it that is there.
+pub(super) fn nearest(path: &Utf8Path) -> Utf8PathBuf {
+    let top = if path.is_absolute() { "/" } else { "." };
+    path.ancestors().find(|p| p.is_dir()).unwrap_or(Utf8Path::new(top)).to_owned()
+}
+
 /// Free bytes for this user on the file system of `path` or of its nearest parent that is there.
 pub fn free_bytes(path: &Utf8Path) -> Result<u64> {
-    let there = path.ancestors().find(|p| p.exists()).unwrap_or(Utf8Path::new("/"));
+    let there = nearest(path);
     let stat =
         rustix::fs::statvfs(there.as_std_path()).with_context(|| format!("cannot look at the disk of {there}"))?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))

@@ -3,18 +3,19 @@
 //!
 //! It lies in the repository's own git directory: who is at work (told by a lock that the system lets go when
 //! the process ends, however it ends), and the move between two commits that is under way. Whatever is found
-//! there without an owner was left by a kill, and so were the git lock files that are younger than it.
+//! there without an owner was left by a kill, and so were the git lock files that are younger than it. A journal of
+//! another machine is left alone: its lock may be one that is not seen from here.
 
 use std::cell::RefCell;
-use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
 use git2::Repository;
-use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
+use super::lock::{LockFile, Machine};
 use super::Effects;
 
 /// How long a git program that outlived its parent may take to end.
@@ -40,6 +41,9 @@ pub struct Move {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Record {
     pid: u32,
+    /// Where the process runs; an earlier version did not record it.
+    #[serde(default)]
+    machine: Option<Machine>,
     what: String,
     #[serde(rename = "move")]
     step: Option<Move>,
@@ -53,8 +57,8 @@ pub struct Journal<'a> {
     /// Our command.
     what: String,
     record: RefCell<Record>,
-    /// On the git directory, held as long as the process lives.
-    _lock: Option<fs::File>,
+    /// In the git directory, held as long as the process lives.
+    _lock: Option<LockFile>,
 }
 
 /// Where this tool keeps what belongs to one work tree.
@@ -70,20 +74,29 @@ impl Effects {
     pub fn journal(&self, repo: &Repository, what: &str) -> Result<Journal<'_>> {
         let dir = state_dir(repo)?;
         let file = dir.join("journal.json");
-        let mut record = Record { pid: std::process::id(), what: what.to_owned(), step: None };
+        let here = Machine::here();
+        let mut record =
+            Record { pid: std::process::id(), machine: Some(here.clone()), what: what.to_owned(), step: None };
         let what = what.to_owned();
         if self.planned(&dir) {
             return Ok(Journal { fx: self, file, what, record: RefCell::new(record), _lock: None });
         }
         // One for all work trees: they share refs, objects and configuration.
-        let common = repo.commondir();
-        let lock = fs::File::open(common).with_context(|| format!("cannot open {}", common.display()))?;
+        let common = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?;
+        let lock = LockFile::take(common.join("kernel-fork.lock"))?;
         let left = fs::read_to_string(&file).ok();
         let left: Option<Record> = left.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if lock.is_none() {
             let (pid, what) =
                 left.map_or_else(|| ("?".to_owned(), "a command".to_owned()), |r| (r.pid.to_string(), r.what));
             fail!(Repository, "process {pid} is at work on this repository ({what})"; "wait for it to end");
+        }
+        if let Some((what, there)) = left.as_ref().and_then(|l| Some((&l.what, l.machine.as_ref()?))) {
+            if !here.same(there) {
+                let host = there.host.split(' ').next().unwrap_or_default();
+                fail!(Repository, "`{what}` has not ended on the machine `{host}`";
+                    "if it does not run there any more, run it there again, or remove {file}");
+            }
         }
         if let Some(left) = left {
             if left.step.is_some() {
@@ -91,7 +104,7 @@ impl Effects {
             }
             self.sweep_locks(repo, &file)?;
         }
-        let journal = Journal { fx: self, file, what, record: RefCell::new(record), _lock: Some(lock) };
+        let journal = Journal { fx: self, file, what, record: RefCell::new(record), _lock: lock };
         journal.write()?;
         Ok(journal)
     }

@@ -2,14 +2,16 @@
 //! Directories that stay between runs and that the users of a rootless chroot have to reach, and the locks
 //! that keep two runs from changing one of them at a time.
 
-use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{flock, FlockOperation};
+use fs_err::{self as fs, File};
+use rustix::io::Errno;
 
+use super::lock::{self, Hold};
 use super::Effects;
+use crate::error::{Failure, Kind};
 
 /// Held until it is dropped, or until the process and all that it has started have ended, however they end.
 #[derive(Debug)]
@@ -19,15 +21,8 @@ pub struct Lock(File);
 const LOCK: &str = "lock";
 /// The file in a kept directory that names the repository which it is for.
 const OF: &str = "of";
-
-/// How a directory is to be held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// To change it: nobody else may look at it.
-    Alone,
-    /// To read it, as others may.
-    Shared,
-}
+/// The mode of each directory in the cache: chroots' users look into it, and nobody else writes it.
+pub(super) const KEPT: u32 = 0o755;
 
 impl Effects {
     /// The cache, or where it is below a private home (which is what adduser makes) a directory of this
@@ -41,13 +36,13 @@ impl Effects {
         }
         let user = rustix::process::geteuid();
         let dir = Utf8PathBuf::from(format!("/var/tmp/kernel-fork-{}", user.as_raw()));
-        // Anybody may make names there: only what is really ours counts.
-        if let Ok(meta) = fs::symlink_metadata(&dir) {
-            if !meta.is_dir() || meta.uid() != user.as_raw() || meta.mode() & 0o022 != 0 {
-                fail!(Machine, "{dir} is not a directory of yours alone"; "remove it, or let KERNEL_FORK_CACHE name a directory that others can reach");
-            }
-        }
+        of_ours_alone(&dir, self.planned(&dir))?;
         Ok(dir)
+    }
+
+    /// Is it in the cache, or in what takes its place?
+    pub(super) fn is_kept(&self, path: &Utf8Path) -> bool {
+        path.starts_with(&self.cache) || self.shared_cache().is_ok_and(|shared| path.starts_with(shared))
     }
 
     /// Can anybody go through to the cache?
@@ -56,7 +51,8 @@ impl Effects {
         self.cache.ancestors().filter(|d| d.is_dir()).all(open)
     }
 
-    /// A directory at or below [`Effects::shared_cache`] that others can look into, whatever the umask says.
+    /// A directory at or below [`Effects::shared_cache`] that others can look into and not write, whatever the umask
+    /// says or an earlier version has made of it.
     ///
     /// # Errors
     /// It cannot be made.
@@ -64,9 +60,8 @@ impl Effects {
         self.create_dir(dir)?;
         let base = self.shared_cache()?;
         for dir in dir.ancestors().take_while(|d| d.starts_with(&base)).filter(|d| d.is_dir()) {
-            let mode = fs::metadata(dir)?.permissions().mode();
-            if mode & 0o055 != 0o055 && !self.planned(dir) {
-                fs::set_permissions(dir, PermissionsExt::from_mode(mode | 0o055))?;
+            if fs::metadata(dir)?.mode() & 0o077 != 0o055 && !self.planned(dir) {
+                fs::set_permissions(dir, PermissionsExt::from_mode(KEPT))?;
             }
         }
         Ok(())
@@ -117,14 +112,77 @@ impl Lock {
     /// # Errors
     /// The file system has no locks.
     pub fn hold(&self, hold: Hold) -> Result<bool> {
-        let operation = match hold {
-            Hold::Alone => FlockOperation::NonBlockingLockExclusive,
-            Hold::Shared => FlockOperation::NonBlockingLockShared,
-        };
-        match flock(&self.0, operation) {
-            Ok(()) => Ok(true),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
-            Err(e) => Err(e).context("this file system has no locks"),
+        lock::hold(&self.0, hold).map_err(|e| lock::no_locks(path_of(&self.0), e))
+    }
+}
+
+fn path_of(file: &File) -> &Utf8Path {
+    Utf8Path::from_path(file.path()).unwrap_or(Utf8Path::new(LOCK))
+}
+
+/// Makes sure that a directory which anybody could have made is this user's alone, if it is there. One that the
+/// group can write was made by an earlier version under a umask of 0002: it loses that, since in a sticky directory
+/// nobody else can have put it there.
+///
+/// # Errors
+/// It is something else, another user's, or everybody's.
+fn of_ours_alone(dir: &Utf8Path, planned: bool) -> Result<()> {
+    use rustix::fs::{Mode, OFlags};
+    let refused = || {
+        let failure = Failure::new(Kind::Machine, format!("`{dir}` is not a directory of yours alone"));
+        failure.hint("remove it, or let KERNEL_FORK_CACHE name a directory that others can reach")
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = match rustix::fs::open(dir.as_std_path(), flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(()),
+        Err(e) => return Err(anyhow::Error::from(e).context(refused())),
+        Ok(opened) => opened,
+    };
+    let meta = rustix::fs::fstat(&opened)?;
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    match meta.st_mode & 0o022 {
+        0 if meta.st_uid == user => Ok(()),
+        0o020 if (meta.st_uid, meta.st_gid) == (user, group) => {
+            if !planned {
+                rustix::fs::fchmod(&opened, Mode::from_raw_mode(KEPT))?;
+            }
+            Ok(())
         }
+        _ => Err(refused().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_of_ours_alone() {
+        let lab = tempfile::tempdir().unwrap();
+        let at = |name: &str| Utf8Path::from_path(lab.path()).unwrap().join(name);
+        let mode = |name: &str| fs::symlink_metadata(at(name)).unwrap().mode() & 0o777;
+        let make = |name: &str, mode| {
+            fs::create_dir(at(name)).unwrap();
+            fs::set_permissions(at(name), PermissionsExt::from_mode(mode)).unwrap();
+        };
+        of_ours_alone(&at("none"), false).unwrap();
+        for (name, before, after) in [("closed", 0o700, 0o700), ("open", 0o755, 0o755), ("group", 0o775, 0o755)] {
+            make(name, before);
+            of_ours_alone(&at(name), true).unwrap();
+            assert_eq!(mode(name), before, "{name}");
+            of_ours_alone(&at(name), false).unwrap();
+            assert_eq!(mode(name), after, "{name}");
+        }
+        make("everybody", 0o777);
+        make("target", 0o775);
+        fs_err::os::unix::fs::symlink(at("target"), at("link")).unwrap();
+        fs::write(at("file"), "").unwrap();
+        for name in ["everybody", "link", "file"] {
+            let error = of_ours_alone(&at(name), false).unwrap_err();
+            assert_eq!((crate::error::exit_code(&error), crate::error::hint(&error).is_some()), (4, true), "{name}");
+        }
+        assert_eq!((mode("everybody"), mode("target")), (0o777, 0o775));
+        let theirs = of_ours_alone(Utf8Path::new("/proc/1"), false);
+        assert!(rustix::process::geteuid().is_root() || theirs.is_err());
     }
 }

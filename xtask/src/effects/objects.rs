@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use git2::{FileMode, ObjectType, Oid, Repository, Signature, Tree};
 use xshell::cmd;
 
@@ -194,17 +194,16 @@ impl Session<'_> {
     /// # Errors
     /// git fails; no room on the disk.
     pub fn import(&self, from: &Utf8Path, tree: Oid, but: Option<Oid>) -> Result<Did> {
-        let prefix = self.git_dir()?.join("objects/pack/pack");
+        // git ends a pack by a rename from its own object directory, so that has to be this repository's: `from` may
+        // be on another file system. The tree `but` is known there, too.
+        let objects = self.git_dir()?.join("objects");
+        let theirs = Utf8PathBuf::try_from(repository(from)?.commondir().join("objects"))?;
+        let prefix = objects.join("pack/pack");
         // As the vendor packed it: looking for better deltas takes longer than it is worth.
         let as_it_is = ["pack-objects", "--revs", "--quiet", "--window=0", "--delta-base-offset"];
         let pack = self.fx.git(from).args(as_it_is).arg(&prefix);
-        let (pack, but) = match but {
-            // What is left out must be known there.
-            Some(but) => {
-                (pack.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", self.git_dir()?.join("objects")), format!("^{but}\n"))
-            }
-            None => (pack, String::new()),
-        };
+        let pack = pack.env("GIT_OBJECT_DIRECTORY", &objects).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs);
+        let but = but.map_or(String::new(), |but| format!("^{but}\n"));
         self.fx.change(&prefix, Run::from(pack).stdin(format!("{tree}\n{but}")))
     }
 

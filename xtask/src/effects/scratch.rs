@@ -7,17 +7,17 @@
 //! cannot be locked either, only a file that is open for writing.
 
 use std::cell::RefCell;
-use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{flock, FlockOperation};
-use rustix::io::Errno;
+use fs_err::{self as fs, File};
 use tempfile::NamedTempFile;
 
+use super::files::nearest;
+use super::lock::{hold, Hold, Machine};
 use super::Effects;
 
 /// How the name of each scratch begins: nothing of the person's is ever swept away.
@@ -72,7 +72,7 @@ pub fn read_plain(path: &Utf8Path) -> Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let name = path.file_name().unwrap_or_default();
     let mut bytes = Vec::new();
-    match rustix::fs::open(path.as_std_path(), flags, Mode::empty()).map(fs::File::from) {
+    match rustix::fs::open(path.as_std_path(), flags, Mode::empty()).map(std::fs::File::from) {
         Ok(file) if file.metadata()?.is_file() => {
             file.take(LARGEST + 1).read_to_end(&mut bytes)?;
             if bytes.len() as u64 <= LARGEST {
@@ -95,27 +95,34 @@ impl Drop for Scratch {
 }
 
 impl Effects {
-    /// A new scratch directory in `parent` (made if need be), or among the cache's where it is `None`.
+    /// A new scratch directory among the cache's.
     ///
     /// # Errors
-    /// `parent` cannot be written.
-    pub fn scratch(&self, purpose: &str, parent: Option<&Utf8Path>) -> Result<Scratch> {
-        let parent = match parent {
-            Some(p) => p.to_owned(),
-            // The cache may not be there yet, and a dry run does not make it.
-            None if self.dry => Utf8PathBuf::try_from(std::env::temp_dir())?,
-            None => self.cache.join("tmp"),
-        };
-        fs::create_dir_all(&parent).with_context(|| format!("cannot make {parent}"))?;
-        let parent = parent.canonicalize_utf8()?;
-        self.sweep(&parent);
-        let prefix = format!("{MARK}{purpose}.{}.", std::process::id());
-        let lock = locked(&parent, &prefix).with_context(|| format!("cannot make a file in {parent}"))?;
-        let path = Utf8Path::from_path(lock.path()).context("a scratch path is not UTF-8")?;
-        let path = Utf8PathBuf::from(path.as_str().trim_end_matches(LOCK));
-        fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot make {path}"))?;
-        self.scratches.borrow_mut().push(path.clone());
-        Ok(Scratch { path, lock, all: Rc::clone(&self.scratches) })
+    /// The cache cannot be written.
+    pub fn scratch(&self, purpose: &str) -> Result<Scratch> {
+        // The cache may not be there yet, and a dry run does not make it.
+        if self.dry {
+            return self.scratch_in(&Utf8PathBuf::try_from(std::env::temp_dir())?, purpose);
+        }
+        let parent = self.cache.join("tmp");
+        self.make_dir(&parent)?;
+        self.scratch_in(&parent, purpose)
+    }
+
+    /// A new scratch directory for what will be moved to `to`: on the same file system, and nothing is made for it
+    /// outside of it. [`Effects::rename`] and [`Effects::replace_dir`] make the directories that `to` needs.
+    ///
+    /// # Errors
+    /// That place cannot be written.
+    pub fn scratch_for(&self, purpose: &str, to: &Utf8Path) -> Result<Scratch> {
+        let parent = to.parent().unwrap_or(to);
+        if self.is_kept(parent) && !self.dry {
+            self.make_dir(parent)?;
+        }
+        let parent = nearest(parent);
+        let made = self.scratch_in(&parent, purpose);
+        // A dry run moves nothing, so it needs no room there.
+        made.or_else(|e| if self.dry { self.scratch(purpose) } else { Err(e) })
     }
 
     /// A scratch that the users of a rootless chroot can reach. They are strangers to whoever has a home of
@@ -124,27 +131,45 @@ impl Effects {
     /// # Errors
     /// As [`Effects::scratch`].
     pub fn shared_scratch(&self, purpose: &str) -> Result<Scratch> {
-        let reachable = self.cache_is_open();
-        let scratch = self.scratch(purpose, Some(Utf8Path::new("/var/tmp")).filter(|_| !reachable && !self.dry))?;
+        let scratch = if self.cache_is_open() || self.dry {
+            self.scratch(purpose)?
+        } else {
+            self.scratch_in(Utf8Path::new("/var/tmp"), purpose)?
+        };
         fs::set_permissions(scratch.path(), PermissionsExt::from_mode(0o755))?;
         Ok(scratch)
+    }
+
+    fn scratch_in(&self, parent: &Utf8Path, purpose: &str) -> Result<Scratch> {
+        let parent = parent.canonicalize_utf8().with_context(|| format!("cannot find {parent}"))?;
+        self.sweep(&parent);
+        let prefix = format!("{MARK}{purpose}.{}.", std::process::id());
+        let lock = locked(&parent, &prefix).with_context(|| format!("cannot make a directory in {parent}"))?;
+        let path = Utf8Path::from_path(lock.path()).context("a scratch path is not UTF-8")?;
+        let path = Utf8PathBuf::from(path.as_str().trim_end_matches(LOCK));
+        std::fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot make {path}"))?;
+        self.scratches.borrow_mut().push(path.clone());
+        Ok(Scratch { path, lock, all: Rc::clone(&self.scratches) })
     }
 
     /// Removes the scratches of processes that were killed. What cannot be removed now (another user's) is no
     /// reason not to work.
     fn sweep(&self, parent: &Utf8Path) {
+        let here = Machine::here();
         for entry in parent.read_dir_utf8().into_iter().flatten().flatten() {
             let name = entry.file_name();
             let Some(of) = name.strip_suffix(LOCK).filter(|n| n.starts_with(MARK)) else { continue };
             if !entry.file_type().is_ok_and(|t| t.is_file()) {
                 continue;
             }
+            // Another machine's lock may not be seen from here.
+            if fs::read_to_string(entry.path()).map_or(true, |text| here.is_other(&text)) {
+                continue;
+            }
             let Ok(file) = File::options().write(true).open(entry.path()) else { continue };
             let dir = parent.join(of);
             // Held until both are gone: another one may be sweeping too.
-            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-                && (self.remove_dir(&dir).is_ok() || !dir.exists())
-            {
+            if hold(&file, Hold::Alone).unwrap_or(false) && (self.remove_dir(&dir).is_ok() || !dir.exists()) {
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -154,10 +179,11 @@ impl Effects {
 /// A lock file of a name that nobody has, and its lock. A file system without locks is one that nobody sweeps.
 fn locked(parent: &Utf8Path, prefix: &str) -> Result<NamedTempFile> {
     loop {
-        let lock = tempfile::Builder::new().prefix(prefix).suffix(LOCK).tempfile_in(parent)?;
+        let mut lock = tempfile::Builder::new().prefix(prefix).suffix(LOCK).tempfile_in(parent)?;
         // Between the two a sweep may have taken it for a dead one's.
-        let swept = flock(&lock, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK);
+        let swept = hold(&lock, Hold::Alone).is_ok_and(|held| !held);
         if !swept && lock.as_file().metadata()?.nlink() > 0 {
+            lock.write_all(Machine::here().text().as_bytes())?;
             return Ok(lock);
         }
     }

@@ -1,27 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Ctrl-C and SIGTERM set a flag; whoever waits for a child looks at it.
+//! SIGINT (Ctrl-C), SIGTERM, SIGQUIT and SIGHUP set a flag; whoever waits for a child looks at it.
 //!
 //! So an interruption becomes an ordinary error, and every destructor (scratch directories above all)
 //! runs on the way out.
 
-use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
+use fs_err as fs;
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+static TO_END: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// Registers the flag. A second signal does nothing more: `timeout` and CI runners send each one twice, to
 /// the process and to its group, and clean-up must survive that.
 pub fn install() -> Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     let flag = INTERRUPTED.get_or_init(Arc::default);
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGQUIT, SIGHUP] {
+        // `nohup` means that a terminal which goes away is no reason to end.
+        if signal == SIGHUP && ignored(signal) {
+            continue;
+        }
         signal_hook::flag::register(signal, Arc::clone(flag))?;
+        if matches!(signal, SIGTERM | SIGHUP) {
+            signal_hook::flag::register(signal, Arc::clone(TO_END.get_or_init(Arc::default)))?;
+        }
     }
     // What a child leaves behind when it is killed becomes our child, and so can be found.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     Ok(())
+}
+
+/// Was this process started with the signal ignored?
+fn ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
+    mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// Kills every process below this one: those that a killed sbuild leaves running in its chroot, above all.
@@ -63,6 +79,11 @@ fn descendants() -> Vec<i32> {
         at += 1;
     }
     below.iter().skip(1).copied().filter(|pid| parents.iter().any(|(p, _, runs)| p == pid && *runs)).collect()
+}
+
+/// Was this process told to end, other than by a key, which a program on the terminal sees itself?
+pub fn told_to_end() -> bool {
+    TO_END.get().is_some_and(|f| f.load(Ordering::Relaxed))
 }
 
 /// Has the person asked to stop?

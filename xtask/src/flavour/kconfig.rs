@@ -6,10 +6,10 @@
 //! unpacked chroot.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
+use fs_err as fs;
 use git2::{ObjectType, Oid, Repository};
 
 use super::probes;
@@ -80,7 +80,7 @@ impl<'a> Kconfig<'a> {
         recorded: Option<&Config>,
         makefiles: bool,
     ) -> Result<Self> {
-        let scratch = fx.scratch("kconfig", None)?;
+        let scratch = fx.scratch("kconfig")?;
         let mut this =
             Self { fx, scratch, arch, programs: Programs::Machine, probed: BTreeSet::new(), defined: BTreeSet::new() };
         for (path, mode, id) in files(repo, tree, arch, makefiles)? {

@@ -19,5 +19,5 @@ pub fn write_out(fx: &Effects, repository: &Utf8Path, treeish: &str, to: &Utf8Pa
     };
     fx.read(git().args(["read-tree", treeish]))?;
     fx.read(git().args(["checkout-index", "--all", "--force", &format!("--prefix={to}/")]))?;
-    Ok(std::fs::remove_file(&index)?)
+    Ok(fs_err::remove_file(&index)?)
 }

@@ -6,10 +6,10 @@
 //! the outcome in one update that can be finished after a kill, and never loses what the person changed.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
+use fs_err as fs;
 use git2::{FileMode, Oid, Repository};
 
 use super::tree::Updates;
@@ -31,7 +31,7 @@ pub struct Marked {
 /// git cannot merge.
 pub fn mark(fx: &Effects, repo: &Repository, onto: Oid, commit: Oid, updates: &Updates) -> Result<Marked> {
     let git_dir = Utf8Path::from_path(repo.path()).context("the repository's path is not UTF-8")?;
-    let scratch = fx.scratch("conflict", None)?;
+    let scratch = fx.scratch("conflict")?;
     let (aside, index) = (scratch.join("tree"), scratch.join("index"));
     fs::create_dir(&aside)?;
     let git = |args: &[&str]| {

@@ -48,7 +48,7 @@ pub fn set(fx: &Effects, repo: &Repository) -> Result<()> {
         fx.change(&common, fx.git(&common).args(["config", &format!("merge.{NAME}.{key}"), value]))?;
     }
     let file = common.join("info/attributes");
-    let mut text = std::fs::read_to_string(&file).unwrap_or_default();
+    let mut text = fs_err::read_to_string(&file).unwrap_or_default();
     let missing: Vec<String> = FILES
         .iter()
         .flat_map(|name| ["debian", "debian.*"].map(|top| format!("/{top}/{name} merge={NAME}\n")))
@@ -71,7 +71,7 @@ pub fn set(fx: &Effects, repo: &Repository) -> Result<()> {
 /// # Errors
 /// A conflict: then `ours` has the marks.
 pub fn merge(fx: &Effects, base: &Utf8Path, ours: &Utf8Path, theirs: &Utf8Path, path: &str) -> Result<()> {
-    let read = |file: &Utf8Path| std::fs::read(file).with_context(|| format!("cannot read {file}"));
+    let read = |file: &Utf8Path| fs_err::read(file).with_context(|| format!("cannot read {file}"));
     let (before, now, after) = (read(base)?, read(ours)?, read(theirs)?);
     let merged = merged(path, &Texts { base: &before, ours: &now, theirs: &after });
     if let Ok(Some(merged)) = &merged {

@@ -52,7 +52,7 @@ impl Added {
     /// The file is there and cannot be read.
     pub fn read(repo: &Repository) -> Result<Option<Self>> {
         let file = Self::file(repo)?;
-        let Ok(text) = std::fs::read_to_string(&file) else { return Ok(None) };
+        let Ok(text) = fs_err::read_to_string(&file) else { return Ok(None) };
         Ok(Some(serde_json::from_str(&text).with_context(|| format!("{file} is of another version of this program"))?))
     }
 
@@ -77,12 +77,12 @@ pub fn grafted(repo: &Repository, root: Oid) -> bool {
 /// # Errors
 /// It does not answer.
 pub fn can_filter(fx: &Effects, url: &str) -> Result<bool> {
-    let scratch = fx.scratch("trace", None)?;
+    let scratch = fx.scratch("trace")?;
     let trace = scratch.join("trace");
     let ask = network(fx, scratch.path(), url, &["ls-remote", "--", url, "refs/none"])
         .env("GIT_TRACE_PACKET", trace.as_str());
     fx.read(ask)?;
-    Ok(filters(&std::fs::read_to_string(&trace).unwrap_or_default()))
+    Ok(filters(&fs_err::read_to_string(&trace).unwrap_or_default()))
 }
 
 /// Fetches the history of `root`'s tag and grafts it on.
@@ -320,7 +320,7 @@ fn drop_promised(fx: &Effects, repo: &Repository, at: &Utf8Path) -> Result<()> {
 }
 
 fn ids(fx: &Effects, at: &Utf8Path, index: &Utf8Path) -> Result<Vec<String>> {
-    let bytes = std::fs::read(index).with_context(|| format!("cannot read {index}"))?;
+    let bytes = fs_err::read(index).with_context(|| format!("cannot read {index}"))?;
     let listed = fx.read(Run::from(fx.git(at).args(["show-index"])).stdin(bytes))?.text();
     Ok(listed.lines().filter_map(|line| line.split(' ').nth(1)).map(str::to_owned).collect())
 }

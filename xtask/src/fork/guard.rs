@@ -24,7 +24,7 @@ pub fn set(fx: &Effects, repo: &Repository) -> Result<()> {
     }
     let hooks = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?.join("hooks");
     let hook = hooks.join("pre-push");
-    if std::fs::read_to_string(&hook).is_ok_and(|text| !text.contains(MARK)) {
+    if fs_err::read_to_string(&hook).is_ok_and(|text| !text.contains(MARK)) {
         fx.ui.note("There is a pre-push hook already: the push guard is not set (xtask/src/fork/pre-push has it).");
         return Ok(());
     }

@@ -37,13 +37,13 @@ pub fn linux_source(fx: &Effects) -> Result<Option<Local>> {
     }
     Room::Source.require(&made.dir, "KERNEL_FORK_CACHE puts it on another disk")?;
     let step = fx.ui.step(&format!("unpack {}", tar.file_name().unwrap_or_default()));
-    let scratch = fx.scratch("source", None)?;
+    let scratch = fx.scratch("source")?;
     let tree = scratch.join("tree");
-    std::fs::create_dir(&tree)?;
+    fs_err::create_dir(&tree)?;
     fx.read(cmd!(fx.sh, "tar --extract --file {tar} --directory {tree} --strip-components=1 --no-same-owner"))?;
     step.done("");
     // dpkg keeps the file's own date, so everybody who makes this repository makes the same commit.
-    let time = std::fs::metadata(&tar)?.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let time = fs_err::metadata(&tar)?.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_secs();
     let did = import(fx, &tree, &made, &format!("{time} +0000"))?;
     Ok((did == Did::Done).then_some(made))
 }
@@ -60,7 +60,7 @@ pub fn miniature(fx: &Effects, repository: &Utf8Path, commit: &str) -> Result<Op
     if made.dir.is_dir() {
         return Ok(Some(made));
     }
-    let scratch = fx.scratch("source", None)?;
+    let scratch = fx.scratch("source")?;
     let to = scratch.join("tree");
     crate::fork::checkout::write_out(fx, repository, &tree, &to)?;
     let time = fx.read(fx.git(repository).args(["show", "--no-patch", "--format=%cd", "--date=raw", commit]))?.text();
@@ -101,10 +101,8 @@ fn installed(fx: &Effects) -> Result<(Utf8PathBuf, String)> {
 
 /// Makes the repository, with one commit and one tag, out of all files below `tree`.
 fn import(fx: &Effects, tree: &Utf8Path, made: &Local, time: &str) -> Result<Did> {
-    let parent = made.dir.parent().context("the cache has a directory for it")?;
-    fx.create_dir(parent)?;
     let step = fx.ui.step(&format!("make a git repository of {}", made.tag.name()));
-    let scratch = fx.scratch("vendor", Some(parent).filter(|p| p.is_dir()))?;
+    let scratch = fx.scratch_for("vendor", &made.dir)?;
     let dir = scratch.join("vendor.git");
     let git = || {
         fx.git(tree)
@@ -127,7 +125,7 @@ fn import(fx: &Effects, tree: &Utf8Path, made: &Local, time: &str) -> Result<Did
     fx.read(git().args(["add", "--all", "--force", "."]))?;
     fx.read(git().args(["commit", "--quiet", "--no-gpg-sign", "--message", made.tag.name()]))?;
     fx.read(git().args(["tag", "--no-sign", made.tag.name()]))?;
-    std::fs::remove_file(dir.join("index"))?;
+    fs_err::remove_file(dir.join("index"))?;
     let did = fx.rename(&dir, &made.dir)?;
     if did == Did::Done {
         step.done("");

@@ -35,7 +35,7 @@ pub struct Fetched {
 /// The address does not answer ([`Kind::Network`]); it has no such tag, or its tree no honest names ([`Kind::Input`]).
 pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>) -> Result<Fetched> {
     let step = fx.ui.step(&format!("fetch {}", tag.name()));
-    let scratch = fx.scratch("fetch", None)?;
+    let scratch = fx.scratch("fetch")?;
     let dir = scratch.join("tag.git");
     let refname = tag.refname();
     fx.read(fx.git(scratch.path()).args(["init", "--quiet", "--bare", dir.as_str()]))?;
@@ -45,7 +45,7 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>) -> Resul
     if listed.stdout.is_empty() {
         fail!(Input, "{url} has no tag {}", tag.name(); "`cargo xtask tags` lists the releases of the fork's series");
     }
-    if let Some(known) = known.filter(|_| filters(&std::fs::read_to_string(&trace).unwrap_or_default())) {
+    if let Some(known) = known.filter(|_| filters(&fs_err::read_to_string(&trace).unwrap_or_default())) {
         known.offer(fx, url, &scratch, &dir)?;
     }
     let refspec = format!("+{refname}:{refname}");
@@ -88,10 +88,10 @@ impl Known<'_> {
         if !fetched.status.success() || !commit.status.success() || !commit.stdout.starts_with(tree.as_bytes()) {
             return Ok(()); // the tag is gone or moved: everything is sent
         }
-        std::fs::write(dir.join("objects/info/alternates"), format!("{}\n", self.objects))?;
+        fs_err::write(dir.join("objects/info/alternates"), format!("{}\n", self.objects))?;
         let write = fx.git(dir).args(["hash-object", "-t", "commit", "-w", "--stdin"]);
         if fx.read(Run::from(write).stdin(commit.stdout))?.text() == id {
-            std::fs::write(dir.join("shallow"), format!("{id}\n"))?;
+            fs_err::write(dir.join("shallow"), format!("{id}\n"))?;
             fx.read(fx.git(dir).args(["update-ref", "refs/heads/known", &id]))?;
         }
         Ok(())

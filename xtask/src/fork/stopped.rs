@@ -54,7 +54,7 @@ impl Stopped {
     /// The file is there and cannot be read.
     pub fn read(repo: &Repository) -> Result<Option<Self>> {
         let file = Self::file(repo)?;
-        let Ok(text) = std::fs::read_to_string(&file) else { return Ok(None) };
+        let Ok(text) = fs_err::read_to_string(&file) else { return Ok(None) };
         let stopped =
             serde_json::from_str(&text).with_context(|| format!("{file} is of another version of this program"))?;
         Ok(Some(stopped))

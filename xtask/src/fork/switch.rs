@@ -174,7 +174,7 @@ fn content(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
         Err(_) => return Ok(None),
         Ok(meta) if meta.is_symlink() => path.read_link()?.into_os_string().into_encoded_bytes(),
         Ok(meta) if meta.is_dir() => return Ok(None),
-        Ok(_) => std::fs::read(path).with_context(|| format!("cannot read {path}"))?,
+        Ok(_) => fs_err::read(path).with_context(|| format!("cannot read {path}"))?,
     };
     Ok(Some(unix(bytes)))
 }

@@ -4,9 +4,9 @@
 //! `commands` shows it. Reads only; what a user may not read is said to be unknown and never taken for fine.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
 use serde::Serialize;
 
 use super::parameters::{Version, KTHREADS, MANAGED_IRQ};

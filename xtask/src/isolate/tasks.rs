@@ -3,9 +3,8 @@
 //!
 //! `look` asks. A task may be gone in the next moment: what cannot be read is left out.
 
-use std::fs;
-
 use camino::Utf8Path;
+use fs_err as fs;
 
 use crate::formats::cpu_list::CpuList;
 

@@ -2,7 +2,7 @@
 //! Programs of another architecture run through qemu-user by the kernel's binfmt_misc. The entry needs the
 //! F flag: with it the interpreter is opened once, outside, and so is found inside every chroot.
 
-use std::fs;
+use fs_err as fs;
 use std::path::Path;
 
 use super::{Mend, Need, Use};

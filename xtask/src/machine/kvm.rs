@@ -13,7 +13,7 @@ pub(super) fn look(host: &Arch, foreign: bool) -> Need {
     if foreign {
         return Need::ok("kvm", &[Use::Boot], format!("not used: {} is not this machine's architecture", host.debian));
     }
-    match std::fs::OpenOptions::new().read(true).write(true).open("/dev/kvm") {
+    match fs_err::OpenOptions::new().read(true).write(true).open("/dev/kvm") {
         Ok(_) => Need::ok("kvm", &[Use::Boot], "/dev/kvm can be used"),
         Err(e) => Need::new(
             "kvm",

@@ -219,7 +219,7 @@ pub fn codename() -> Result<String> {
 }
 
 fn os_release() -> Result<String> {
-    std::fs::read_to_string("/etc/os-release").context("this machine has no /etc/os-release")
+    fs_err::read_to_string("/etc/os-release").context("this machine has no /etc/os-release")
 }
 
 /// A field of `os-release`, without quotes; empty where it is missing.

@@ -180,7 +180,7 @@ mod tests {
 
     fn scenarios() -> String {
         let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
-        let files = std::fs::read_dir(dir).unwrap().map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap());
+        let files = fs_err::read_dir(dir).unwrap().map(|f| fs_err::read_to_string(f.unwrap().path()).unwrap());
         files.collect()
     }
 

@@ -17,7 +17,7 @@ const PATIENCE: &str = "15";
 /// # Errors
 /// No scratch directory can be made.
 pub fn mirrors(fx: &Effects, sources: &[String]) -> Result<Need> {
-    let scratch = fx.scratch("mirror", None)?;
+    let scratch = fx.scratch("mirror")?;
     let (file, mut bad) = (scratch.join("InRelease"), Vec::new());
     let mut hosts: Vec<&str> = Vec::new();
     for source in sources {

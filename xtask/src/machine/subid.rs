@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Ranges of subordinate user and group ids: the users inside a rootless chroot.
 
-use std::fs;
-
 use anyhow::Result;
+use fs_err as fs;
 use xshell::cmd;
 
 use super::{Mend, Need, Use};

@@ -20,7 +20,7 @@ impl Tools {
     /// # Errors
     /// They cannot be fetched ([`Kind::Network`]), or are not what the list says.
     pub fn of(fx: &Effects, list: &Utf8Path) -> Result<Option<Self>> {
-        let text = std::fs::read_to_string(list).with_context(|| format!("cannot read {list}"))?;
+        let text = fs_err::read_to_string(list).with_context(|| format!("cannot read {list}"))?;
         let python = fx.read(cmd!(fx.sh, "python3 --version"))?.text();
         let key = git2::Oid::hash_object(git2::ObjectType::Blob, format!("{python}\n{text}").as_bytes())?.to_string();
         let top = fx.cache().join("tools");
@@ -29,8 +29,7 @@ impl Tools {
             return Ok(Some(made));
         }
         let step = fx.ui.step("fetch the programs that check dependencies and pipelines");
-        fx.create_dir(&top)?;
-        let scratch = fx.scratch("tools", Some(&top).filter(|t| t.is_dir()).map(Utf8PathBuf::as_path))?;
+        let scratch = fx.scratch_for("tools", &made.dir)?;
         let (venv, fresh) = (scratch.join("venv"), scratch.join("tools"));
         fx.change(&top, Run::from(cmd!(fx.sh, "python3 -m venv {venv}")).or(Kind::Machine, "package python3-venv"))?;
         let pip = cmd!(

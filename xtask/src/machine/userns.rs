@@ -4,9 +4,8 @@
 //! Tried and not read from a switch: distributions have had four different ones. Ubuntu 24.04 lets anybody
 //! make a user namespace and then has AppArmor take its rights away, so the try is one that needs them.
 
-use std::fs;
-
 use anyhow::Result;
+use fs_err as fs;
 use xshell::cmd;
 
 use super::{Mend, Need, Use};

@@ -17,7 +17,7 @@ pub fn sets(workspace: &Workspace) -> Result<Vec<(Utf8PathBuf, SystemTime)>> {
     let below = |dir: &Utf8Path| -> Vec<Utf8PathBuf> {
         dir.read_dir_utf8().into_iter().flatten().flatten().map(|e| e.into_path()).collect()
     };
-    let written = |dir: &Utf8PathBuf| std::fs::metadata(dir.join(metadata::FILE)).and_then(|m| m.modified()).ok();
+    let written = |dir: &Utf8PathBuf| fs_err::metadata(dir.join(metadata::FILE)).and_then(|m| m.modified()).ok();
     let versions = below(&workspace.sibling("packages")?);
     let mut sets: Vec<_> =
         versions.iter().flat_map(|v| below(v)).filter_map(|dir| written(&dir).map(|when| (dir, when))).collect();

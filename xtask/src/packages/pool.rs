@@ -10,10 +10,9 @@
 //! The files are the whole state. `commands/publish` works on a copy of the tree made of links and puts it
 //! in place at the end; nothing here ever touches what is published.
 
-use std::fs;
-
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
 use xshell::cmd;
 
 use super::compare::{compare, Verdict};
@@ -105,7 +104,7 @@ impl Pool<'_> {
         if to.exists() {
             return Ok(());
         }
-        let stage = fx.scratch("meta", Some(&self.root))?;
+        let stage = fx.scratch_for("meta", &self.root.join("pool"))?;
         fs::create_dir_all(stage.join("DEBIAN"))?;
         // A scratch is its owner's alone, and dpkg-deb packs modes as they are.
         for dir in [stage.path(), &stage.join("DEBIAN")] {

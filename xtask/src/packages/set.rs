@@ -5,11 +5,11 @@
 //! a module needs, and the text of configurations and symbol tables. It must never unpack to disk.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::BufReader;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err::File;
 
 pub use super::content::Purpose;
 use super::content::{self, Content, Left};

@@ -4,10 +4,9 @@
 //! A throw-away key has no passphrase and never leaves its directory; machines keep trusting the repository
 //! as long as it is there.
 
-use std::fs;
-
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
 use xshell::cmd;
 
 use crate::effects::{Did, Effects, Run, Scratch};
@@ -61,7 +60,7 @@ impl Key {
 
     /// A secret key without a passphrase in a file, for as long as this process runs.
     fn of_file(fx: &Effects, file: &Utf8Path) -> Result<Self> {
-        let scratch = fx.scratch("key", None)?;
+        let scratch = fx.scratch("key")?;
         let home = scratch.path().to_owned();
         let read = cmd!(fx.sh, "gpg --homedir {home} --batch --quiet --import {file}");
         let read = fx.read(Run::from(read).or(Kind::Input, "`gpg --export-secret-keys --armor ID` writes such a file"));
@@ -86,7 +85,7 @@ impl Key {
         let mut key = Key { home: Some(home.to_owned()), id: String::new(), _scratch: None };
         if !home.is_dir() {
             let step = fx.ui.step("make a throw-away key");
-            let scratch = fx.scratch("key", home.parent().filter(|p| p.is_dir()))?;
+            let scratch = fx.scratch_for("key", home)?;
             let fresh = scratch.join("gnupg");
             fs::create_dir(&fresh)?;
             fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;

@@ -37,11 +37,11 @@ impl<'a> Solver<'a> {
     /// # Errors
     /// The archive cannot be reached ([`crate::error::Kind::Network`]).
     pub fn new(fx: &'a Effects, archive: &Archive, host: &'static Arch, set: &Set) -> Result<Self> {
-        let scratch = fx.scratch("solve", None)?;
+        let scratch = fx.scratch("solve")?;
         let keyring = archive.keyring(fx, &scratch)?;
         let repository = scratch.join("set");
-        std::fs::create_dir_all(&repository)?;
-        std::fs::write(repository.join("Packages"), index(set))?;
+        fs_err::create_dir_all(&repository)?;
+        fs_err::write(repository.join("Packages"), index(set))?;
         let mut sources = archive.sources.clone();
         sources.push(format!("deb [trusted=yes arch={}] file:{repository} ./", host.debian));
         let conf = private_apt(&scratch.join("apt"), &sources, &keyring, &[host])?;

@@ -18,6 +18,7 @@ mod faults;
 mod flavour;
 mod follow;
 mod fork;
+mod gate;
 mod graft_history;
 mod help;
 mod incremental;

@@ -58,7 +58,7 @@ impl Bridge {
             let socket = dir.join(format!("{n}.sock"));
             let listener = UnixListener::bind(&socket).with_context(|| format!("cannot make {socket}"))?;
             // The users of a rootless chroot are strangers here.
-            std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o666))?;
+            fs_err::set_permissions(&socket, PermissionsExt::from_mode(0o666))?;
             let counter = Arc::new(Counter::default());
             let (count, closing, worker) = (Arc::clone(&counter), Arc::clone(&this.closing), worker.clone());
             let thread = std::thread::spawn(move || {

@@ -46,12 +46,12 @@ impl Spread {
     /// The directory cannot be made.
     pub fn open(workers: &[Worker], dir: &Utf8Path) -> Result<Self> {
         let allow =
-            |path: &Utf8Path, mode| std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode));
-        std::fs::create_dir(dir)?;
+            |path: &Utf8Path, mode| fs_err::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode));
+        fs_err::create_dir(dir)?;
         let (connect, log) = (dir.join("connect"), dir.join("log"));
-        std::fs::write(&connect, CONNECT)?;
+        fs_err::write(&connect, CONNECT)?;
         allow(&connect, 0o755)?;
-        std::fs::write(&log, "")?;
+        fs_err::write(&log, "")?;
         allow(&log, 0o666)?;
         Ok(Self { workers: workers.to_vec(), dir: dir.to_owned(), bridge: Bridge::open(dir, workers)? })
     }
@@ -76,7 +76,7 @@ impl Spread {
 
     /// What has run where up to now.
     pub fn shares(&self) -> Vec<Share> {
-        let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+        let log = fs_err::read_to_string(self.dir.join("log")).unwrap_or_default();
         let mut shares: Vec<Share> = self
             .workers
             .iter()

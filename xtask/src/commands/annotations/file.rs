@@ -4,12 +4,12 @@
 //! All leaves of `annotations` begin here. It must never read an include from outside of the tree, not
 //! through a link either.
 
-use std::fs::File;
 use std::io::Read;
 use std::mem::ManuallyDrop;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err::File;
 
 use crate::effects::{Did, Effects};
 use crate::error::{Failure, Kind};
@@ -200,7 +200,7 @@ pub fn read(path: &Utf8Path) -> Result<String> {
 /// The tree's own annotations: its place in the tree, and its path.
 fn own() -> Result<(Utf8PathBuf, Utf8PathBuf)> {
     let root = Workspace::here()?.root;
-    let Ok(env) = std::fs::read_to_string(root.join("debian/debian.env")) else {
+    let Ok(env) = fs_err::read_to_string(root.join("debian/debian.env")) else {
         fail!(Input, "this tree has no packaging of Ubuntu's, and so no annotations"; "`--file FILE` names some");
     };
     let place = Utf8PathBuf::from(packaging::folder(&env)?).join("config/annotations");

@@ -68,5 +68,5 @@ fn fragment(workspace: &Workspace, repo: &Repository, built: Option<Oid>, flavou
         return Ok((packaging::required(repo, tree, &path)?, path));
     }
     let path = workspace.root.join(path);
-    Ok((std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?, path.into_string()))
+    Ok((fs_err::read_to_string(&path).with_context(|| format!("cannot read {path}"))?, path.into_string()))
 }

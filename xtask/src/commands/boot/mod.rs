@@ -198,8 +198,8 @@ pub fn passed_before(dir: &Utf8Path) -> bool {
     struct Verdict {
         passed: bool,
     }
-    let written = |file: &str| std::fs::metadata(dir.join(file)).and_then(|m| m.modified()).ok();
-    let verdicts = std::fs::read_to_string(dir.join(REPORT).with_extension("json")).unwrap_or_default();
+    let written = |file: &str| fs_err::metadata(dir.join(file)).and_then(|m| m.modified()).ok();
+    let verdicts = fs_err::read_to_string(dir.join(REPORT).with_extension("json")).unwrap_or_default();
     let verdicts: Vec<Verdict> = serde_json::from_str(&verdicts).unwrap_or_default();
     let passed = !verdicts.is_empty() && verdicts.iter().all(|v| v.passed);
     passed && written(REPORT) > written(metadata::FILE)

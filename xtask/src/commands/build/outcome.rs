@@ -65,7 +65,7 @@ pub fn by_itself(log: &Utf8Path) -> bool {
 }
 
 fn text(log: &Utf8Path) -> String {
-    String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned()
+    String::from_utf8_lossy(&fs_err::read(log).unwrap_or_default()).into_owned()
 }
 
 /// Where packages that did not pass are.
@@ -93,8 +93,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dir = Utf8Path::from_path(dir.path()).unwrap();
         let (log, out) = (dir.join("scratch/build.log"), dir.join("packages"));
-        std::fs::create_dir(dir.join("scratch")).unwrap();
-        std::fs::write(&log, format!("$ sbuild\n{}E: the chroot went away\n", "a line\n".repeat(40))).unwrap();
+        fs_err::create_dir(dir.join("scratch")).unwrap();
+        fs_err::write(&log, format!("$ sbuild\n{}E: the chroot went away\n", "a line\n".repeat(40))).unwrap();
         let fx = Effects::new(Ui::new(false), false).unwrap();
         let error = Failure::new(Kind::Build, format!("`sbuild` failed ({log})")).hint(log.as_str());
         let error = failed(&fx, &out, &log, error.into());

@@ -12,7 +12,7 @@ use crate::ui::bytes;
 pub fn run(fx: &Effects) -> Result<()> {
     let mut rows = vec![["NAME", "SIZE", "USED", "FOR"].map(str::to_owned).to_vec()];
     for chroot in chroot::all(fx)? {
-        let size = std::fs::metadata(&chroot.tar).map_or(0, |m| m.len());
+        let size = fs_err::metadata(&chroot.tar).map_or(0, |m| m.len());
         let depends = chroot.record.build_depends.split(',').filter(|d| !d.trim().is_empty()).count();
         let what = if depends == 0 { "bare".to_owned() } else { format!("{depends} build dependencies") };
         let used = match chroot.unused_days() {

@@ -20,7 +20,7 @@ pub struct Args {
 pub fn run(fx: &Effects, args: &Args) -> Result<()> {
     let (mut count, mut freed) = (0, 0);
     for chroot in chroot::all(fx)?.into_iter().filter(|c| c.unused_days() >= args.days) {
-        freed += std::fs::metadata(&chroot.tar).map_or(0, |m| m.len());
+        freed += fs_err::metadata(&chroot.tar).map_or(0, |m| m.len());
         count += 1;
         fx.ui.note(&format!("  {}, last used {} days ago", chroot.name(), chroot.unused_days()));
         chroot.remove(fx)?;

@@ -3,7 +3,7 @@
 
 mod source;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{audit, replaced};
@@ -104,10 +104,8 @@ fn publish(
     sets: &[(Metadata, Set, Utf8PathBuf)],
     key: &Key,
 ) -> Result<()> {
-    let parent = to.parent().context("a repository has a directory above it")?;
-    fx.create_dir(parent)?;
     let step = fx.ui.step("make the repository");
-    let fresh = fx.scratch("apt", Some(parent).filter(|p| p.is_dir()))?;
+    let fresh = fx.scratch_for("apt", to)?;
     let pool = Pool { fx, root: fresh.path().to_owned() };
     pool.take_over(to)?;
     for (of, set, dir) in sets {

@@ -46,9 +46,7 @@ pub fn publish(fx: &Effects, workspace: &Workspace, host: &str, key: &Key) -> Re
     let Some(chroot) = chroot(fx, workspace, &repo, &head, &packaging)? else { return planned(fx, host) };
     let Some(ready) = tree::ready(fx, &repo, &workspace.root, history.tip)? else { return planned(fx, host) };
     let out = workspace.sibling("source")?.join(version.as_str());
-    let parent = out.parent().context("a version has a directory above it")?;
-    fx.create_dir(parent)?;
-    let fresh = fx.scratch("source", Some(parent))?;
+    let fresh = fx.scratch_for("source", &out)?;
     let copy = fresh.join(source::NAME);
     let (from, id) = (&ready.path, &key.id);
     let step = fx.ui.step("make debian/control in the chroot");
@@ -62,9 +60,9 @@ pub fn publish(fx: &Effects, workspace: &Workspace, host: &str, key: &Key) -> Re
     // A passphrase is asked for on the terminal.
     fx.read(if key.is_own() { pack.on_terminal() } else { pack.watch(|line| fx.ui.progress(line)) })?;
     step.done("");
-    std::fs::remove_dir_all(&copy)?;
+    fs_err::remove_dir_all(&copy)?;
     if let Some(name) = host.strip_prefix("ppa:") {
-        std::fs::write(fresh.join("dput.cf"), PPA.replace("OWNER/NAME", name))?;
+        fs_err::write(fresh.join("dput.cf"), PPA.replace("OWNER/NAME", name))?;
     }
     if fx.replace_dir(fresh.path(), &out)? == Did::Planned {
         return Ok(());

@@ -2,7 +2,7 @@
 //! Files that no honest builder makes: each is one of a set, caught by the finding meant for it, and nothing of
 //! it is unpacked.
 
-use std::fs;
+use fs_err as fs;
 use std::io::Write;
 
 use flate2::write::GzEncoder;
