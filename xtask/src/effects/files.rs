@@ -95,7 +95,7 @@ impl Effects {
     /// user's, and get what `mkdir -p` gives them.
     pub(super) fn make_dir(&self, path: &Utf8Path) -> Result<()> {
         if !self.is_kept(path) {
-            return Ok(fs::create_dir_all(path)?);
+            return fs::create_dir_all(path).with_context(|| format!("cannot make {path}"));
         }
         let missing: Vec<&Utf8Path> = path.ancestors().take_while(|d| !d.as_str().is_empty() && !d.is_dir()).collect();
         for dir in missing.into_iter().rev() {
@@ -103,7 +103,7 @@ impl Effects {
                 Ok(()) => fs::set_permissions(dir, PermissionsExt::from_mode(KEPT))?,
                 // Another process was faster.
                 Err(e) if e.kind() == ErrorKind::AlreadyExists && dir.is_dir() => {}
-                Err(e) => return Err(e.into()),
+                Err(e) => return Err(e).with_context(|| format!("cannot make {dir}")),
             }
         }
         Ok(())
@@ -121,7 +121,7 @@ impl Effects {
             self.ui.planned(&format!("mv -T {} {}", quote(from), quote(to)));
             return Ok(Did::Planned);
         }
-        fs::rename(from, to)?;
+        fs::rename(from, to).with_context(|| format!("cannot move {from} to {to}"))?;
         Ok(Did::Done)
     }
 

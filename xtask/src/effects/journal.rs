@@ -15,7 +15,7 @@ use fs_err as fs;
 use git2::Repository;
 use serde::{Deserialize, Serialize};
 
-use super::lock::{LockFile, Machine};
+use super::lock::{self, Hold, LockFile, Machine};
 use super::Effects;
 
 /// How long a git program that outlived its parent may take to end.
@@ -58,7 +58,7 @@ pub struct Journal<'a> {
     what: String,
     record: RefCell<Record>,
     /// In the git directory, held as long as the process lives.
-    _lock: Option<LockFile>,
+    _lock: Option<(LockFile, fs::File)>,
 }
 
 /// Where this tool keeps what belongs to one work tree.
@@ -83,7 +83,12 @@ impl Effects {
         }
         // One for all work trees: they share refs, objects and configuration.
         let common = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?;
-        let lock = LockFile::take(common.join("kernel-fork.lock"))?;
+        let mut lock = LockFile::take(common.join("kernel-fork.lock"))?;
+        // An earlier version, in another work tree, has its lock on the directory, where NFS has none.
+        let directory = fs::File::open(common)?;
+        if matches!(lock::hold(&directory, Hold::Alone), Ok(false)) {
+            lock = None;
+        }
         let left = fs::read_to_string(&file).ok();
         let left: Option<Record> = left.as_deref().and_then(|text| serde_json::from_str(text).ok());
         if lock.is_none() {
@@ -104,7 +109,8 @@ impl Effects {
             }
             self.sweep_locks(repo, &file)?;
         }
-        let journal = Journal { fx: self, file, what, record: RefCell::new(record), _lock: lock };
+        let journal =
+            Journal { fx: self, file, what, record: RefCell::new(record), _lock: lock.map(|lock| (lock, directory)) };
         journal.write()?;
         Ok(journal)
     }

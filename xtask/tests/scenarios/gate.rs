@@ -145,3 +145,25 @@ fn a_hangup_and_a_quit_are_interruptions() {
         assert_eq!(fs::read_dir(lab.path("cache/tmp")).unwrap().count(), 0, "{signal}");
     }
 }
+
+#[test]
+fn a_run_on_another_machine_keeps_its_locks() {
+    let lab = Lab::new();
+    lab.forked();
+    let tip = lab.git("kernel", &["rev-parse", "HEAD"]);
+    // As over NFS, where a lock of the other machine may not be seen from here.
+    let journal = |machine: &str| {
+        let text = format!("{{\"pid\": 1, \"what\": \"rebase\", \"move\": null{machine}}}");
+        lab.write("kernel/.git/kernel-fork/journal.json", &text);
+        lab.write("kernel/.git/refs/heads/6.1-tickless.lock", "");
+    };
+    journal(", \"machine\": {\"host\": \"beta 2\", \"boot\": \"3\"}");
+    let refused = lab.xtask(&["flavour", "regen"]).fails(7, &["`rebase`", "machine `beta`", "hint:", "journal.json"]);
+    assert!(lab.path("kernel/.git/refs/heads/6.1-tickless.lock").exists(), "{}", refused.stderr);
+    assert_eq!(lab.git("kernel", &["rev-parse", "HEAD"]), tip);
+    // This machine's own is known to have ended.
+    journal("");
+    lab.xtask(&["flavour", "regen"]).ok();
+    assert!(!lab.path("kernel/.git/refs/heads/6.1-tickless.lock").exists());
+    assert!(!lab.path("kernel/.git/kernel-fork.lock").exists());
+}
