@@ -13,6 +13,7 @@ use crate::fork::history::{History, Root};
 use crate::fork::replay::{Replayed, WORKFLOW};
 use crate::fork::switch::{recover, switch, Switch};
 use crate::fork::{backup, branch, driver, guard, overlay, snapshot, tree};
+use crate::formats::abi::Suffix;
 use crate::formats::changelog;
 use crate::formats::config::Config;
 use crate::formats::tag::Tag;
@@ -137,14 +138,19 @@ fn first_tree(
         String::from_utf8(repo.find_blob(entry.id()).ok()?.content().to_vec()).ok()
     };
     let mut cargo = settings::with(&read(SETTINGS).context("Cargo.toml is not committed")?, set)?;
-    // The newest entry of its changelog says who signs and what the suffix is.
-    if let Some(top) =
-        crate::flavour::packaging::text(repo, repo.find_commit(old.tip)?.tree_id(), &format!("{dir}/changelog"))?
-    {
-        let top = changelog::top(&top)?;
-        let vendor = Tag::parse(set[0].1)?.version();
-        if let Some(suffix) = top.header.version.as_str().strip_prefix(vendor.as_str()).filter(|s| !s.is_empty()) {
-            cargo = settings::with(&cargo, &[("suffix", suffix), ("maintainer", &top.maintainer)])?;
+    // The newest entry of its changelog says who signs and what the suffix is, if it is the lab's own.
+    let path = format!("{dir}/changelog");
+    let top = |tree| -> Result<Option<changelog::Entry>> {
+        let text = crate::flavour::packaging::text(repo, tree, &path)?;
+        Ok(text.map(|text| changelog::top(&text)).transpose()?)
+    };
+    if let (Some(vendor), Some(own)) = (top(old.tree)?, top(repo.find_commit(old.tip)?.tree_id())?) {
+        let suffix = own.header.version.as_str().strip_prefix(vendor.header.version.as_str());
+        if let Some(suffix) = suffix.filter(|suffix| Suffix::parse(suffix).is_ok()) {
+            cargo = settings::with(&cargo, &[("suffix", suffix)])?;
+        }
+        if own.maintainer != vendor.maintainer {
+            cargo = settings::with(&cargo, &[("maintainer", &own.maintainer)])?;
         }
     }
     let mut files: overlay::Files = Vec::new();
@@ -173,7 +179,7 @@ fn take_over(session: &Session, old: &ByHand, dir: &str, found: &[Found], onto: 
         if dir.is_empty() {
             Ok(tree)
         } else {
-            stripped(session, dir, old.tree, tree, found)
+            stripped(session, dir, tree, found)
         }
     };
     let mut before = strip(old.root)?;

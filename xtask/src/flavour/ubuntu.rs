@@ -17,6 +17,7 @@ use crate::error::{Failure, Kind};
 use crate::formats::abi::Suffix;
 use crate::formats::annotations::Annotations;
 use crate::formats::config::Config;
+use crate::formats::version::Version;
 use crate::formats::{changelog, rules_mk, FormatError};
 use crate::settings::{Settings, TINY};
 use crate::workspace::vars_path;
@@ -33,16 +34,8 @@ pub(super) fn generate(
     let mut files = BTreeMap::new();
 
     let path = format!("{dir}/changelog");
-    let old = required(repo, tree, &path)?;
-    let top = changelog::top(&old).with_context(|| path.clone())?.header;
-    if top.version != inputs.tag.version() {
-        fail!(Input, "the tree of {} has a changelog of {}", inputs.tag.name(), top.version.as_str();
-            "the tag is not of the release that it names; take another");
-    }
-    let version = top.version.with_suffix(&Suffix::parse(&settings.suffix)?);
-    let new = target::changelog(&old, settings, inputs, &top.source, &top.distribution, &version)?;
-    files.insert(path, new);
-
+    let (version, changelog) = changelog(fx, repo, inputs, settings, &path)?;
+    files.insert(path, changelog);
     let path = format!("{dir}/config/annotations");
     let vendor = read(repo, tree, &path)?;
     let based = bases(fx, repo, tree, dir, &vendor, targets)?;
@@ -71,6 +64,48 @@ pub(super) fn generate(
 
     let files = files.into_iter().map(|(path, text)| (path, text.into_bytes(), false)).collect();
     Ok(Made { files, gone: Vec::new(), version, maintainer: settings.maintainer.clone() })
+}
+
+/// The fork's version and the changelog that has it on top: the vendor's with the suffix, or that of the lab's own
+/// newest entry, where that is newer. The tag is compared with its own tree alone, since the lab may write entries.
+fn changelog(
+    fx: &Effects,
+    repo: &Repository,
+    inputs: &Inputs,
+    settings: &Settings,
+    path: &str,
+) -> Result<(Version, String)> {
+    let old = required(repo, inputs.tree, path)?;
+    let top = changelog::top(&old).with_context(|| path.to_owned())?.header;
+    let vendor = match text(repo, inputs.vendor, path)? {
+        None => top.clone(), // the lab's own packaging
+        Some(text) => {
+            let vendor = changelog::top(&text).with_context(|| path.to_owned())?.header;
+            if vendor.version != inputs.tag.version() {
+                fail!(Input, "the tree of {} has a changelog of {}", inputs.tag.name(), vendor.version.as_str();
+                    "the tag is not of the release that it names; take another");
+            }
+            vendor
+        }
+    };
+    let suffixed = vendor.version.with_suffix(&Suffix::parse(&settings.suffix)?);
+    if top.version < suffixed {
+        let new = target::changelog(&old, settings, inputs, &top.source, &vendor.distribution, &suffixed)?;
+        return Ok((suffixed, new));
+    }
+    top.version.abi().with_context(|| {
+        let hint =
+            format!("write it as {}+NAME: letters, digits, `+`, `.` and `~` after the `+`", vendor.version.as_str());
+        Failure::new(Kind::Input, format!("the newest entry of {path} cannot be the fork's version")).hint(hint)
+    })?;
+    if top.version != suffixed {
+        fx.ui.note(&format!(
+            "The version is that of the newest entry of {path}, {}: with `suffix` it would be older, {}.",
+            top.version.as_str(),
+            suffixed.as_str()
+        ));
+    }
+    Ok((top.version, old))
 }
 
 /// Each target with the vendor's flavour that it starts from; where that is not the one it names, the user is told.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Taking over a fork that was made by hand: what in its commits is the flavour's own, and what stays a patch.
 //!
-//! What the generator makes (a flavour's annotations, its place in `rules.d/<arch>.mk`, the fork's changelog
-//! entry) and what this repository holds (vars, fragment) is taken out of every commit; what is left of them
+//! What the generator makes (a flavour's annotations, its place in `rules.d/<arch>.mk`) and what this repository holds (vars, fragment) is taken out of every commit; what is left of them
 //! is the lab's. Reads trees and makes trees; refs are the caller's.
 
 use anyhow::{Context, Result};
@@ -110,30 +109,17 @@ fn annotations_of(repo: &Repository, dir: &str, tree: Oid) -> Result<Annotations
     ubuntu::read(repo, tree, &format!("{dir}/config/annotations"))
 }
 
-/// The tree without what is the flavours' own, and with the changelog entries of the vendor's tree alone on
-/// top.
+/// The tree without what is the flavours' own. The changelog stays: its entries are the lab's.
 ///
 /// # Errors
 /// A file cannot be read as what it should be.
-pub fn stripped(session: &Session, dir: &str, root: Oid, tree: Oid, found: &[Found]) -> Result<Oid> {
+pub fn stripped(session: &Session, dir: &str, tree: Oid, found: &[Found]) -> Result<Oid> {
     let repo = session.repo;
     let mut changes: Vec<(String, Option<(FileMode, Oid)>)> = Vec::new();
     let mut put = |path: String, text: String| -> Result<()> {
         changes.push((path, Some((FileMode::Blob, session.blob(text.as_bytes())?))));
         Ok(())
     };
-    let path = format!("{dir}/changelog");
-    let vendor = changelog::top(&required(repo, root, &path)?)?.header.version;
-    let whole = required(repo, tree, &path)?;
-    let mut rest = whole.as_str();
-    while let Ok((entry, below)) = changelog::split_top(rest) {
-        if entry.header.version <= vendor {
-            break;
-        }
-        rest = below;
-    }
-    put(path, rest.to_owned())?;
-
     let mut marked = annotations_of(repo, dir, tree)?;
     let own: Vec<String> = marked
         .flavours()

@@ -55,8 +55,9 @@ fn a_fork_made_by_hand_is_taken_over_and_rebased() {
         TAG,
     ];
     assert_eq!(subjects, want.join("\n"));
-    // Of the first commit, what is not the flavour's own is left: the variables without its name.
-    assert_eq!(lab.git("hand", &["show", "--format=", "--name-only", "HEAD~3"]), "debian.master/rules.d/arm64.mk");
+    // Of the first commit, what is not the flavour's own is left: its entry, the variables without its name.
+    let kept = lab.git("hand", &["show", "--format=", "--name-only", "HEAD~3"]);
+    assert_eq!(kept, "debian.master/changelog\ndebian.master/rules.d/arm64.mk");
     let fragment = lab.text("hand/kernel/configs/quiet.config");
     assert!(fragment.contains("CONFIG_HZ_100=y\n") && fragment.contains("# CONFIG_HZ_250 is not set\n"), "{fragment}");
     assert!(lab.text("hand/Cargo.toml").contains("quiet = { base = \"generic\" }"));
@@ -76,6 +77,29 @@ fn a_fork_made_by_hand_is_taken_over_and_rebased() {
     lab.xtask_at("hand", &["rebase", "--latest"]).ok();
     lab.xtask_at("hand", &["flavour", "check"]).ok();
     assert_eq!(lab.git("hand", &["log", "-1", "--format=%s"]), "Generated: 6.1.0-8.10+hand");
+}
+
+#[test]
+fn a_version_edited_in_the_vendor_s_own_entry_becomes_the_suffix() {
+    let lab = Lab::new();
+    let url = by_hand(&lab);
+    lab.git("hand", &["reset", "--quiet", "--hard", "HEAD~3"]);
+    lab.edit("hand/debian.master/changelog", "6.1.0-7.9)", "6.1.0-7.9+test1)");
+    lab.edit("hand/init/main.c", "#include", "/* by hand */\n#include");
+    lab.commit("hand", "test 1");
+    let changelog = lab.text("hand/debian.master/changelog");
+    lab.xtask(&["adopt", "../hand", "--url", &url]).ok();
+    assert_eq!(lab.git("hand", &["log", "-1", "--format=%s"]), "Generated: 6.1.0-7.9+test1");
+    assert_eq!(lab.text("hand/debian.master/changelog"), changelog);
+    // The entry's maintainer is the vendor's, and none of the lab's settings.
+    assert_eq!(lab.git("hand", &["log", "-1", "--format=%an"]), "Kernel Lab");
+    lab.xtask_at("hand", &["flavour", "check"]).ok();
+    // One that is no suffix stays what it is.
+    lab.git("hand", &["checkout", "--quiet", "-B", "5.4-mine", "refs/fork/backup/5.4-mine/1"]);
+    lab.edit("hand/debian.master/changelog", "6.1.0-7.9+test1)", "6.1.0-7.10)");
+    lab.commit("hand", "test 2");
+    lab.xtask(&["adopt", "../hand", "--url", &url]).says(&["6.1.0-7.10"]);
+    assert_eq!(lab.git("hand", &["log", "-1", "--format=%s"]), "Generated: 6.1.0-7.10");
 }
 
 #[test]

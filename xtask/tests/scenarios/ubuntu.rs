@@ -112,6 +112,48 @@ fn a_tag_whose_changelog_is_of_another_release_is_refused() {
 }
 
 #[test]
+fn the_lab_s_own_changelog_entries_are_kept_and_count() {
+    let lab = Lab::new();
+    let url = vendor(&lab, "6.1.0-7.9");
+    lab.xtask(&["fork", TAG, "--url", &url]).ok();
+    let path = "kernel/debian.master/changelog";
+    let versions = || -> Vec<String> {
+        let text = lab.text(path);
+        let of = |line: &str| Some(line.strip_prefix("linux (")?.split_once(')')?.0.to_owned());
+        text.lines().filter_map(of).collect()
+    };
+    let entry = |version: &str| {
+        let old = lab.text(path);
+        lab.write(path, &format!("linux ({version}) UNRELEASED; urgency=medium\n\n  * Ours.\n\n -- A <a@example.org>  Sat, 12 Oct 2024 12:00:00 +0000\n\n{old}"));
+        lab.commit("kernel", &format!("changelog: {version}"));
+        lab.xtask(&["flavour", "regen"])
+    };
+    // As `dch --local +lab` makes it, on top of the generated one.
+    entry("6.1.0-7.9+lab1").says(&["The version is that of the newest entry", "6.1.0-7.9+lab1"]);
+    assert_eq!(versions(), ["6.1.0-7.9+lab1", "6.1.0-7.9"]);
+    assert_eq!(lab.git("kernel", &["log", "-1", "--format=%s"]), "Generated: 6.1.0-7.9+lab1");
+    lab.xtask(&["flavour", "check"]).ok();
+    // An older one stays below.
+    lab.edit("kernel/Cargo.toml", "suffix = \"+lab\"", "suffix = \"+lab3\"");
+    entry("6.1.0-7.9+lab2").ok();
+    assert_eq!(versions(), ["6.1.0-7.9+lab3", "6.1.0-7.9+lab2", "6.1.0-7.9+lab1", "6.1.0-7.9"]);
+    // The version edited in the newest entry.
+    lab.edit(path, "6.1.0-7.9+lab3)", "6.1.0-7.9+test1)");
+    lab.commit("kernel", "test 1");
+    lab.xtask(&["flavour", "regen"]).ok();
+    assert_eq!(versions(), ["6.1.0-7.9+test1", "6.1.0-7.9+lab2", "6.1.0-7.9+lab1", "6.1.0-7.9"]);
+    lab.xtask(&["flavour", "check"]).ok();
+
+    lab.edit("vendor/debian.master/changelog", "6.1.0-7.9", "6.1.0-8.10");
+    lab.tag("vendor", "Ubuntu-6.1.0-8.10");
+    lab.xtask(&["rebase", "--latest"]).ok();
+    assert_eq!(versions()[..2], ["6.1.0-8.10+lab3", "6.1.0-8.10"]);
+    assert!(versions().contains(&"6.1.0-7.9+test1".to_owned()), "{:?}", versions());
+    lab.xtask(&["flavour", "check"]).ok();
+    entry("6.1.0-8.10+t-2").fails(3, &["newest entry of debian.master/changelog", "6.1.0-8.10+NAME"]);
+}
+
+#[test]
 fn annotations_of_an_older_format_are_refused_by_name() {
     let lab = Lab::new();
     vendor(&lab, "6.1.0-7.9");
