@@ -9,11 +9,15 @@ use std::fmt;
 use super::version::Version;
 use super::FormatError;
 
+/// The first kernel whose rules cut the ABI number at the first dot: noble's.
+const FIRST_DOT: (u64, u64) = (6, 8);
+
 impl Version {
     /// The names that Ubuntu's kernel rules derive from the version.
     ///
-    /// Source: `debian/rules.d/0-common-vars.mk` of 5.4.0-200.220, lines 82 and 86. Newer series
-    /// cut the ABI number at the first dot; the two agree unless a bare `.N` was appended.
+    /// Source: `debian/rules.d/0-common-vars.mk`, of 5.4.0-200.220 in lines 82 and 86 and the same in 5.15; of
+    /// 6.8.0-79.79 in lines 61 and 65, and the same since. The first cuts the ABI number at the last dot, the second
+    /// at the first: `6.17.0-14.14.1` is ABI 14, `5.4.0-200.220.1` is 200.220.
     ///
     /// # Errors
     /// A version that is not shaped `5.4.0-200.220`, Debian's and mainline's among them.
@@ -24,8 +28,8 @@ impl Version {
             return Err(bad("a second `-` moves the abi number into the release"));
         }
         let head = &revision[..revision.find(['+', '~']).unwrap_or(revision.len())];
-        let dot = head
-            .rfind('.')
+        let dot = if self.cuts_at_first_dot() { head.find('.') } else { head.rfind('.') };
+        let dot = dot
             .filter(|&dot| dot > 0 && dot + 1 < head.len())
             .ok_or_else(|| bad("the revision is not an abi number, a dot and an upload number"))?;
         Ok(Abi {
@@ -33,6 +37,12 @@ impl Version {
             abinum: revision[..dot].to_owned(),
             uploadnum: revision[dot + 1..].to_owned(),
         })
+    }
+
+    /// Is it of noble's rules or later ones?
+    fn cuts_at_first_dot(&self) -> bool {
+        let mut numbers = self.upstream().split('.').map(|part| part.parse().unwrap_or(u64::MAX));
+        (numbers.next(), numbers.next()) >= (Some(FIRST_DOT.0), Some(FIRST_DOT.1))
     }
 
     /// This version with the fork's suffix at its end.
@@ -124,7 +134,7 @@ mod tests {
 
     #[test]
     fn abi() {
-        // The last column is what the sed expressions of the focal rules print.
+        // The last column is what the rules of that series print.
         let table = [
             ("5.4.0-200.220", "5.4.0 200 220"),
             ("5.4.0-200.220+lab", "5.4.0 200 220+lab"),
@@ -132,20 +142,38 @@ mod tests {
             ("5.4.0-200.220+a.b~1", "5.4.0 200 220+a.b~1"),
             ("5.4.0-200.220.1", "5.4.0 200.220 1"),
             ("5.15.0-1103.110", "5.15.0 1103 110"),
+            ("5.15.0-1014.16.1", "5.15.0 1014.16 1"),
+            ("6.5.0-14.14.1", "6.5.0 14.14 1"),
+            ("6.8.0-79.79.1", "6.8.0 79 79.1"),
+            ("6.8.0-40.40~22.04.1+lab", "6.8.0 40 40~22.04.1+lab"),
+            ("6.17.0-14.14.1", "6.17.0 14 14.1"),
+            ("6.17.0-14.14.1+lab.2", "6.17.0 14 14.1+lab.2"),
+            ("7.0.0-30.30", "7.0.0 30 30"),
+            ("10.1.0-1.2.3", "10.1.0 1 2.3"),
         ];
         for (text, want) in table {
             let abi = Version::parse(text).unwrap().abi().unwrap();
             assert_eq!(format!("{} {} {}", abi.release, abi.abinum, abi.uploadnum), want);
             assert_eq!(abi.uname(), format!("{}-{}", abi.release, abi.abinum));
         }
-        for text in ["6.1.5", "6.1.192-2", "5.4.0-53.55+t-2", "5.4.0-53.55+t-2.3", "1-.5", "1-5.", "1-5+a.b"] {
+        for text in [
+            "6.1.5",
+            "6.1.192-2",
+            "5.4.0-53.55+t-2",
+            "5.4.0-53.55+t-2.3",
+            "1-.5",
+            "1-5.",
+            "1-5+a.b",
+            "6.8.0-.5",
+            "7.0.0-5+a.b",
+        ] {
             assert!(Version::parse(text).unwrap().abi().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_suffix_leaves_the_abi_alone() {
-        for text in ["5.4.0-200.220", "5.15.0-43.46~20.04.1", "5.4.0-200.220+old"] {
+        for text in ["5.4.0-200.220", "5.15.0-43.46~20.04.1", "5.4.0-200.220+old", "6.17.0-14.14.1"] {
             let vendor = Version::parse(text).unwrap();
             for suffix in ["+lab", "+lab.1", "~lab", "~rc1+x.y", "+1.2.3"] {
                 let suffix = Suffix::parse(suffix).unwrap();

@@ -2,6 +2,8 @@
 //! Trees whose packaging is neither Ubuntu's with annotations nor the bundled one: it is never replaced unless the
 //! settings say so.
 
+use xtask::formats::version::Version;
+
 use crate::lab::Lab;
 
 const TAG: &str = "Ubuntu-rockchip-6.1.0-1025.25";
@@ -77,4 +79,26 @@ fn a_folder_that_is_no_packaging_is_none() {
     lab.tag("vendor", "v6.1.43");
     lab.xtask(&["fork", "v6.1.43", "--url", &url]).says(&["v6.1.43 has no packaging", "bundled"]);
     lab.xtask(&["flavour", "check"]).ok();
+}
+
+#[test]
+fn the_bundled_rules_and_the_tool_read_the_same_abi() {
+    let lab = Lab::new();
+    lab.run("cp", &["-r", "kernel/xtask/packaging", "packaging"]).ok();
+    let versions = [
+        "6.1.192-2.1+lab",
+        "5.4.0-200.220.1",
+        "5.4.0-200.220~20.04.1+a.b",
+        "6.8.0-79.79+lab",
+        "6.17.0-14.14.1+lab.2",
+        "7.0.0-30.30",
+    ];
+    for version in versions {
+        lab.write("packaging/debian.master/changelog", &CHANGELOG.replace("6.1.0-1025.25", version));
+        let said = lab.run("make", &["-C", "packaging", "-f", "debian/rules", "printenv"]).ok().stdout;
+        let abi = Version::parse(version).unwrap().abi().unwrap();
+        for (name, want) in [("release", abi.release), ("abinum", abi.abinum), ("uploadnum", abi.uploadnum)] {
+            assert!(said.contains(&format!("{name:<18}= {want}\n")), "{version}: {name} is not {want}:\n{said}");
+        }
+    }
 }

@@ -13,9 +13,9 @@ arch := $(DEB_HOST_ARCH)
 export DEB_RULES_REQUIRES_ROOT ?= no
 
 # --- version -------------------------------------------------------------------
-# linux (6.1.192-2.1+lab): release 6.1.192, ABI 2, upload 1+lab. The ABI number is
-# what stands before the last dot of the revision, and a suffix that begins with
-# `+` or `~` has no say in it.
+# linux (6.1.192-2.1+lab): release 6.1.192, ABI 2, upload 1+lab. A suffix that begins
+# with `+` or `~` has no say in it. With more than one dot in the revision, rules of
+# before noble's cut at the last, later ones at the first; so it is here.
 changelog := $(shell dpkg-parsechangelog -l$(DEBIAN)/changelog | \
 	sed -n 's/^\(Source\|Version\|Distribution\|Timestamp\): */\1=/p')
 changelog_field = $(patsubst $(1)=%,%,$(filter $(1)=%,$(changelog)))
@@ -24,8 +24,10 @@ version      := $(call changelog_field,Version)
 series       := $(call changelog_field,Distribution)
 release      := $(shell echo '$(version)' | sed 's/-[^-]*$$//')
 revision     := $(shell echo '$(version)' | sed 's/.*-//')
-abinum       := $(shell echo '$(revision)' | sed -E 's/[+~].*//; s/\.[^.]*$$//')
-uploadnum    := $(shell echo '$(revision)' | sed -E 's/^([^+~]*)\.([^.+~]*)/\2/')
+cut_at_dot   := $(shell dpkg --compare-versions '$(release)' lt 6.8 && echo 's/\.[^.]*$$//' || echo 's/\..*//')
+own_abinum   := $(shell echo '$(revision)' | sed -E 's/[+~].*//; $(cut_at_dot)')
+abinum       := $(own_abinum)
+uploadnum    := $(patsubst $(own_abinum).%,%,$(revision))
 abi_release   = $(release)-$(abinum)
 
 # --- architecture --------------------------------------------------------------
