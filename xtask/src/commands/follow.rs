@@ -68,10 +68,9 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         }
     }
     let before = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
-    let Some((tag, _)) =
-        snapshot::releases(fx, &workspace.settings.url, &before.root.tag)?.pop().filter(|(t, _)| *t > before.root.tag)
-    else {
-        fx.ui.note(&format!("{} is the newest.", before.root.tag.name()));
+    let releases = snapshot::releases(fx, &workspace.settings.url, &before.root.tag)?;
+    let Some(tag) = releases.successor() else {
+        fx.ui.note(&releases.none());
         return Ok(());
     };
     let name = format!("release/{}", tag.name());
@@ -83,7 +82,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         }
     }
     let own = branch::current(&repo)?;
-    if to_be_made(fx, &root, &repo, &tag, &name)? {
+    if to_be_made(fx, &root, &repo, tag, &name)? {
         rebase::to_branch(fx, tag.name(), &name)?;
     }
     if fx.change(&root, fx.git(&root).args(["switch", "--quiet", &name]))? == Did::Planned {

@@ -113,10 +113,17 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
     let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
     let tag = match &args.tag {
         Some(tag) => Tag::parse(tag)?,
-        None => match snapshot::releases(fx, url, &history.root.tag)?.pop() {
-            Some((tag, _)) => tag,
-            None => fail!(Input, "{url} has no release of {}", history.root.tag.major_minor()),
-        },
+        None => {
+            let releases = snapshot::releases(fx, url, &history.root.tag)?;
+            match (releases.successor(), releases.all.is_empty()) {
+                (_, true) => fail!(Input, "{url} has no release of {}", history.root.tag.major_minor()),
+                (Some(tag), _) => tag.clone(),
+                (None, _) => {
+                    fx.ui.note(&releases.none());
+                    history.root.tag.clone()
+                }
+            }
+        }
     };
     let to_branch = args.to_branch.as_ref().map(|name| format!("refs/heads/{name}"));
     if let Some(to) = &to_branch {

@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 /// List the vendor's releases that are newer than the fork's
 ///
 /// Of the same source and series, in Debian's order of versions; the last one is what `rebase --latest`
-/// takes.
+/// takes. A source with its series in its name (linux-hwe-6.8) goes on as the next one (linux-hwe-6.11).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask tags                                    # releases newer than the fork's
@@ -35,6 +35,7 @@ struct Release {
     version: String,
     commit: String,
     current: bool,
+    series: String,
 }
 
 /// # Errors
@@ -43,11 +44,14 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let workspace = Workspace::here()?;
     let own = Tag::parse(&workspace.settings.tag)?;
     let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
-    let found: Vec<Release> = snapshot::releases(fx, url, &own)?
-        .into_iter()
+    let releases = snapshot::releases(fx, url, &own)?;
+    let found: Vec<Release> = releases
+        .all
+        .iter()
         .filter(|(tag, _)| args.all || *tag > own)
         .map(|(tag, commit)| Release {
-            current: tag == own,
+            current: *tag == own,
+            series: tag.major_minor(),
             version: tag.version().as_str().to_owned(),
             commit: commit.to_string(),
             tag: tag.name().to_owned(),
@@ -56,12 +60,17 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     if args.json {
         fx.ui.data(&serde_json::to_string_pretty(&found)?);
     } else if found.is_empty() {
-        fx.ui.note(&format!("{} is the newest of {}.", own.name(), own.major_minor()));
+        fx.ui.note(&releases.none());
     } else {
         let mut rows = vec![["TAG", "VERSION", ""].map(str::to_owned).to_vec()];
-        rows.extend(
-            found.into_iter().map(|r| vec![r.tag, r.version, if r.current { "the fork's" } else { "" }.to_owned()]),
-        );
+        rows.extend(found.into_iter().map(|r| {
+            let remark = match (r.current, r.series == own.major_minor()) {
+                (true, _) => "the fork's".to_owned(),
+                (false, true) => String::new(),
+                (false, false) => format!("the series {}", r.series),
+            };
+            vec![r.tag, r.version, remark]
+        }));
         fx.ui.table(&rows);
     }
     Ok(())

@@ -49,7 +49,14 @@ pub(super) fn generate(
         PackagingOf::Bundled => below_debian(repo, inputs.tree)?,
         PackagingOf::Vendor => Vec::new(),
     };
-    let gone = replaced.into_iter().filter(|path| !files.contains_key(path)).collect();
+    fx.ui.note(&match replaced.is_empty() {
+        true => format!("The tree of {} has no packaging: it gets the bundled one.", inputs.tag.name()),
+        false => "The bundled packaging replaces the vendor's debian/, as the settings say.".to_owned(),
+    });
+    // What they hold (`-rt25`, `-next-20240101`) would end `uname -r`, which ends in the flavour here.
+    let local = repo.find_tree(inputs.tree)?.iter().filter_map(|e| e.name().map(str::to_owned)).collect::<Vec<_>>();
+    let local = local.into_iter().filter(|name| name.starts_with("localversion"));
+    let gone = replaced.into_iter().filter(|path| !files.contains_key(path)).chain(local).collect();
     let files = files.into_iter().map(|(path, (bytes, executable))| (path, bytes, executable)).collect();
     Ok(Made { files, gone, version, maintainer: settings.maintainer.clone() })
 }

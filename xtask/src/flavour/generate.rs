@@ -12,7 +12,6 @@ use super::target::{self, Inputs, Made};
 use super::{bundled, ubuntu};
 use crate::effects::Effects;
 use crate::settings::Settings;
-use crate::ui::count;
 
 /// Makes the files.
 ///
@@ -23,17 +22,7 @@ pub fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs) -> Result<Made
     let settings = Settings::parse(&required(repo, tree, "Cargo.toml")?)?;
     let targets = target::all(repo, tree, &settings)?;
     match Packaging::of(repo, tree)? {
-        Packaging::Bundled => {
-            let made = bundled::generate(fx, repo, inputs, &settings, &targets)?;
-            fx.ui.note(&match made.gone.len() {
-                0 => format!("The tree of {} has no packaging: it gets the bundled one.", inputs.tag.name()),
-                n => format!(
-                    "The bundled packaging replaces the vendor's, as the settings say ({} less in debian/).",
-                    count(n, "file")
-                ),
-            });
-            Ok(made)
-        }
+        Packaging::Bundled => bundled::generate(fx, repo, inputs, &settings, &targets),
         Packaging::Ubuntu { dir } => ubuntu::generate(fx, repo, inputs, &settings, &targets, &dir),
     }
 }

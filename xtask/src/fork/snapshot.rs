@@ -119,25 +119,55 @@ pub fn network<'a>(fx: &'a Effects, dir: &Utf8Path, url: &str, args: &[&str]) ->
         .or(Kind::Network, format!("is `{url}` right, and can this machine reach it? `--url` names another"))
 }
 
-/// The vendor's releases of the same source and series as `like`, the oldest first, with the commits that
-/// their tags point at.
+/// What a vendor has released in the line of one tag.
+pub struct Releases {
+    /// The oldest first, with the commits that their tags point at.
+    pub all: Vec<(Tag, Oid)>,
+    like: Tag,
+    /// The newest of those that go on with the line for another release of Ubuntu.
+    elsewhere: Option<Tag>,
+}
+
+impl Releases {
+    /// The newest, if it is newer than the tag that was asked about.
+    pub fn successor(&self) -> Option<&Tag> {
+        self.all.last().map(|(tag, _)| tag).filter(|tag| **tag > self.like)
+    }
+
+    /// A sentence for where there is no successor.
+    pub fn none(&self) -> String {
+        let newest = format!("{} is the newest.", self.like.name());
+        match &self.elsewhere {
+            None => newest,
+            Some(tag) => format!(
+                "{newest} {} goes on for another release of Ubuntu: `cargo xtask rebase {}` moves to it.",
+                tag.name(),
+                tag.name()
+            ),
+        }
+    }
+}
+
+/// The vendor's releases of the line that `like` is of ([`Tag::same_line`]).
 ///
 /// # Errors
 /// The address does not answer.
-pub fn releases(fx: &Effects, url: &str, like: &Tag) -> Result<Vec<(Tag, Oid)>> {
+pub fn releases(fx: &Effects, url: &str, like: &Tag) -> Result<Releases> {
     let step = fx.ui.step("ask for the vendor's releases");
     let listed = fx.read(network(fx, Utf8Path::new("/"), url, &["ls-remote", "--tags", "--", url]))?.text();
-    let mut found = BTreeMap::new();
+    let (mut found, mut elsewhere) = (BTreeMap::new(), None);
     for line in listed.lines() {
         let Some((id, name)) = line.split_once('\t') else { continue };
         // An annotated tag is listed twice; the commit comes second, with `^{}` behind the name.
         let (Ok(id), Ok(tag)) = (Oid::from_str(id), Tag::parse(name.trim_end_matches("^{}"))) else { continue };
-        if tag.kind() == like.kind() && tag.major_minor() == like.major_minor() {
+        if like.same_line(&tag) {
             found.insert(tag, id);
+        } else if like.goes_on_elsewhere(&tag) {
+            elsewhere = elsewhere.max(Some(tag));
         }
     }
-    step.done(&format!("{} of {}", found.len(), like.major_minor()));
-    Ok(found.into_iter().collect())
+    step.done(&found.len().to_string());
+    Ok(Releases { all: found.into_iter().collect(), like: like.clone(), elsewhere })
 }
 
 /// Makes sure that the vendor's tag is still the commit that the snapshot was made from.

@@ -30,6 +30,7 @@ pub mod rules_mk;
 pub mod sbuild;
 pub mod symvers;
 pub mod tag;
+mod tag_line;
 pub mod text;
 mod value;
 pub mod vars;

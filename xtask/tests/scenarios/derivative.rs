@@ -28,7 +28,11 @@ kernel_file\t= arch/$(build_arch)/boot/Image.gz
 ";
 
 fn changelog(version: &str) -> String {
-    format!("linux-aws ({version}) jammy; urgency=medium\n\n  * A release.\n\n -- V <v@example.org>  Fri, 11 Oct 2024 12:00:00 +0000\n")
+    changelog_of("linux-aws", version)
+}
+
+fn changelog_of(source: &str, version: &str) -> String {
+    format!("{source} ({version}) jammy; urgency=medium\n\n  * A release.\n\n -- V <v@example.org>  Fri, 11 Oct 2024 12:00:00 +0000\n")
 }
 
 /// The miniature as linux-aws, with the main kernel's packaging beside its own.
@@ -77,6 +81,30 @@ fn the_shipped_settings_fork_a_derivative_without_generic() {
     lab.git("kernel", &["add", "--all", "--force", "."]);
     lab.git("kernel", &["commit", "--quiet", "--message", "fast: a flavour"]);
     lab.xtask(&["rebase", "--latest"]).says(&["fast starts from its aws"]);
+    lab.xtask(&["flavour", "check"]).ok();
+}
+
+#[test]
+fn a_roll_to_the_next_series_is_followed() {
+    let lab = Lab::new();
+    let url = ubuntu::vendor(&lab, "6.1.0-7.9");
+    let roll = |series: &str, before: &str, version: &str| {
+        let (dir, source) = (format!("vendor/debian.hwe-{series}"), format!("linux-hwe-{series}"));
+        std::fs::rename(lab.path(before), lab.path(&dir)).unwrap();
+        lab.write("vendor/debian/debian.env", &format!("DEBIAN=debian.hwe-{series}\n"));
+        lab.write(&format!("{dir}/changelog"), &changelog_of(&source, &version.replace('_', "~")));
+        lab.tag("vendor", &format!("Ubuntu-hwe-{series}-{version}"));
+    };
+    roll("6.1", "vendor/debian.master", "6.1.0-7.9_22.04.1");
+    lab.xtask(&["fork", "Ubuntu-hwe-6.1-6.1.0-7.9_22.04.1", "--url", &url]).ok();
+    lab.xtask(&["follow"]).says(&["is the newest"]);
+    roll("6.11", "vendor/debian.hwe-6.1", "6.11.0-8.8_22.04.1");
+    let planned = lab.xtask(&["--dry-run", "follow"]).ok().stdout;
+    assert!(planned.contains("release/Ubuntu-hwe-6.11-6.11.0-8.8_22.04.1"), "{planned}");
+    lab.xtask(&["rebase", "--latest"]).ok();
+    assert_eq!(lab.git("kernel", &["log", "-1", "--format=%s"]), "Generated: 6.11.0-8.8~22.04.1+lab");
+    assert!(lab.text("kernel/debian.hwe-6.11/config/annotations").contains("arm64-tickless"));
+    assert!(!lab.path("kernel/debian.hwe-6.1").exists());
     lab.xtask(&["flavour", "check"]).ok();
 }
 
