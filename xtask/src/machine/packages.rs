@@ -166,6 +166,7 @@ mod tests {
         ("gpgconf", Some("gnupg")),
         ("id", None),
         ("kill", Some("procps")),
+        ("make", Some("make")),
         ("man", Some("man-db")),
         ("mkdir", None),
         ("perl", None),
