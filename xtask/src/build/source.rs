@@ -27,6 +27,8 @@ use crate::settings::Suite;
 
 /// The makefile that stands in for `debian/rules` in the build's copy.
 pub const RULES: &str = "debian/fork.mk";
+/// The control field of each package that says which suite it was built in.
+pub const SUITE: &str = "Fork-Suite";
 /// What the folder is called that a build runs in.
 pub const NAME: &str = "linux";
 /// Where the chroot has the tree.
@@ -157,6 +159,8 @@ pub fn variables(flavour: &str, ubuntu: bool, tools: bool) -> Vec<String> {
 pub struct Makefile<'a> {
     /// When the source was last changed, in seconds since 1970.
     pub changed: i64,
+    /// The suite whose chroot it is built in.
+    pub suite: &'a str,
     pub before: &'a str,
     pub after: &'a str,
 }
@@ -185,6 +189,7 @@ pub fn pack(
         .replace("@TREE@", MOUNTED)
         .replace("@OBJECTS@", OBJECTS)
         .replace("@CHANGED@", &makefile.changed.to_string())
+        .replace("@SUITE@", &format!("XB-{SUITE}: {}", makefile.suite))
         .replace("@BEFORE@\n", makefile.before)
         + makefile.after;
     files.push((RULES, rules));
@@ -252,6 +257,8 @@ binary: binary-arch
 # `clean` takes away what an earlier build in this folder left; what is kept is not its business.
 ifeq ($(filter clean,$(MAKECMDGOALS)),)
 override builddir := @OBJECTS@/tree
+# The packages say which suite they were built in. No vendor's rules know of it, so it goes into what they have made.
+$(shell grep -q '^@SUITE@$$' debian/control || sed -i '0,/^Source:/s/^Source:.*/&\\n@SUITE@/' debian/control)
 endif
 include debian/rules
 # What the compiler says of itself gets into the banner and the configuration, and one that is longer moves

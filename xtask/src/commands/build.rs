@@ -175,7 +175,12 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         after = apart::makefile(&plan.flavour, runs, plan.host);
     }
     let whole = (!builder.abilities.binds).then_some(ready.path.as_path());
-    let makefile = Makefile { changed: plan.history.changed(&repo)?, before: &launcher.makefile(), after: &after };
+    let makefile = Makefile {
+        changed: plan.history.changed(&repo)?,
+        suite: &plan.suite,
+        before: &launcher.makefile(),
+        after: &after,
+    };
     let dsc = source::pack(fx, scratch.path(), &changelog, &source, &own, &makefile, whole)?;
     step.done("");
 

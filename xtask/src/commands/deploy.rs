@@ -10,9 +10,8 @@ use super::audit;
 use crate::build::metadata;
 use crate::deploy::{Facts, Target};
 use crate::effects::{Did, Effects};
-use crate::formats::version::Version;
 use crate::packages::built;
-use crate::packages::release::Release;
+use crate::packages::identity::Identity;
 use crate::packages::set::Set;
 use crate::ui::bytes;
 use crate::workspace::Workspace;
@@ -62,7 +61,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     };
     let of = metadata::read(&dir).with_context(|| format!("{dir} has no record of a finished build"))?;
     let set = audit::passes(fx, &workspace, &dir, of.clone())?;
-    let new = Release { abi: Version::parse(&of.version)?.abi()?.uname(), flavour: of.flavour.clone() }.uname();
+    let new = Identity::of(&set)?.release.uname();
     let (packages, needs) = what(&dir, &set)?;
 
     let facts = target.look()?;

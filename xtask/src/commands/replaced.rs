@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Directories that a command puts its result in the place of: `build --out`, `publish --to`. What was there goes,
-//! so it has to be an earlier result, or nothing.
+//! Directories that a command puts its result in the place of: `build --out`. What was there goes, so it has to be an
+//! earlier result, or nothing.
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -26,8 +26,8 @@ pub fn directory(dir: &Utf8Path, mark: &str, option: &str, root: &Utf8Path) -> R
     Ok(dir)
 }
 
-/// Without links, `..` or a slash at the end: names are made of it, and other machines' lines.
-fn whole(dir: &Utf8Path, option: &str) -> Result<Utf8PathBuf> {
+/// The whole path of `dir`, without links, `..` or a slash at the end: names are made of it, and other machines' lines.
+pub(super) fn whole(dir: &Utf8Path, option: &str) -> Result<Utf8PathBuf> {
     let given = Utf8PathBuf::try_from(std::path::absolute(dir)?)?;
     let there = given.ancestors().find(|d| d.symlink_metadata().is_ok()).unwrap_or(&given);
     let whole = there.canonicalize_utf8().map(|d| d.join(given.strip_prefix(there).unwrap_or(Utf8Path::new(""))));

@@ -143,6 +143,21 @@ impl Effects {
         Ok(Did::Done)
     }
 
+    /// Moves into the directory `to` what it lacks of the scratch directory `from`. What is there stays as it is,
+    /// whoever put it there. A file appears whole, and so does a directory of which nothing is there.
+    ///
+    /// # Errors
+    /// `to` is not there or cannot be written.
+    pub fn fill_dir(&self, from: impl AsRef<Utf8Path>, to: impl AsRef<Utf8Path>) -> Result<Did> {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        if self.planned(to) {
+            self.ui.planned(&format!("cp -r --no-clobber {}/. {}/", quote(from), quote(to)));
+            return Ok(Did::Planned);
+        }
+        fill(from, to)?;
+        Ok(Did::Done)
+    }
+
     /// What the users of a rootless chroot have made is not this user's, who may only act as one of them.
     pub(super) fn remove_dir(&self, path: &Utf8Path) -> std::io::Result<()> {
         match fs::remove_dir_all(path) {
@@ -236,9 +251,64 @@ fn one_after_the_other(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     Err(error.into())
 }
 
+/// As [`Effects::fill_dir`].
+fn fill(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    for entry in from.read_dir_utf8().with_context(|| format!("cannot read {from}"))? {
+        let (entry, cannot) = (entry?, |path: &Utf8Path| format!("cannot make {path}"));
+        let (path, there) = (entry.path(), to.join(entry.file_name()));
+        let is_dir = entry.file_type()?.is_dir();
+        if is_dir && there.is_dir() {
+            fill(path, &there)?;
+        } else if there.symlink_metadata().is_ok() {
+            // It stays.
+        } else {
+            match fs::rename(path, &there) {
+                // Below a link to another disk.
+                Err(e) if e.kind() == std::io::ErrorKind::CrossesDevices && is_dir => {
+                    fs::create_dir(&there).with_context(|| cannot(&there))?;
+                    fs::set_permissions(&there, fs::metadata(path)?.permissions())?;
+                    fill(path, &there)?;
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::CrossesDevices => {
+                    let copy = tempfile::NamedTempFile::new_in(to).with_context(|| cannot(&there))?;
+                    fs::copy(path, copy.path()).with_context(|| cannot(&there))?;
+                    copy.persist(&there).with_context(|| cannot(&there))?;
+                }
+                moved => moved.with_context(|| cannot(&there))?,
+            }
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_is_filled_with_what_it_lacks() {
+        // Two file systems, where the machine has two.
+        for other in ["/tmp", "/dev/shm"] {
+            let (lab, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in(other).unwrap());
+            let at = |name: &str| Utf8Path::from_path(lab.path()).unwrap().join(name);
+            for file in ["from/a/both", "from/a/new", "from/new/deep/file", "from/link/file", "to/a/both", "to/mine"] {
+                fs::create_dir_all(at(file).parent().unwrap()).unwrap();
+                fs::write(at(file), file).unwrap();
+            }
+            std::os::unix::fs::symlink(aside.path(), at("to/link")).unwrap();
+            fill(&at("from"), &at("to")).unwrap();
+            for (file, text) in [
+                ("a/both", "to/a/both"),
+                ("a/new", "from/a/new"),
+                ("new/deep/file", "from/new/deep/file"),
+                ("link/file", "from/link/file"),
+                ("mine", "to/mine"),
+            ] {
+                assert_eq!(fs::read_to_string(at("to").join(file)).unwrap(), text, "{other}");
+            }
+            assert!(at("to/link").is_symlink() && aside.path().join("file").is_file());
+        }
+    }
 
     #[test]
     fn a_directory_takes_the_place_of_none_of_an_empty_and_of_a_full_one() {

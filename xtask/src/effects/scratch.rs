@@ -154,7 +154,7 @@ impl Effects {
 
     /// Removes the scratches of processes that were killed. What cannot be removed now (another user's) is no
     /// reason not to work.
-    fn sweep(&self, parent: &Utf8Path) {
+    pub fn sweep(&self, parent: &Utf8Path) {
         let here = Machine::here();
         for entry in parent.read_dir_utf8().into_iter().flatten().flatten() {
             let name = entry.file_name();

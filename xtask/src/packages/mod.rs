@@ -8,6 +8,7 @@ pub mod built;
 pub mod compare;
 pub mod content;
 pub mod finding;
+pub mod identity;
 pub mod lintian;
 pub mod pool;
 pub mod release;

@@ -2,13 +2,15 @@
 //! An apt repository as a tree of files: package sets in their places, old ones pruned, indexes made.
 //!
 //! ```text
-//! pool/SUITE/FLAVOUR-ARCH/VERSION/   one set, and the meta package that moves machines to it
+//! pool/SUITE/FLAVOUR-ARCH/VERSION/   one set, and the meta packages that move machines to it
 //! pool/SUITE/common/VERSION/         what sets of one version share: headers without a flavour
 //! dists/SUITE/                       what apt reads
 //! ```
 //!
-//! The files are the whole state. `commands/publish` works on a copy of the tree made of links and puts it
-//! in place at the end; nothing here ever touches what is published.
+//! The files are the whole state. `commands/publish` works on a copy of the tree made of links, adds to `pool/` what is
+//! new, and exchanges `dists/`; nothing here ever touches what is published.
+
+use std::os::unix::fs::{symlink, PermissionsExt};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,8 +18,9 @@ use fs_err as fs;
 use xshell::cmd;
 
 use super::compare::{compare, Verdict};
+use super::identity::Identity;
 use super::release::Release;
-use super::set::{Purpose, Set};
+use super::set::{Package, Purpose, Set};
 use crate::effects::{Effects, Run};
 use crate::error::Kind;
 use crate::formats::version::Version;
@@ -25,92 +28,113 @@ use crate::formats::version::Version;
 const COMMON: &str = "common";
 /// The one component; apt wants a name for it.
 const COMPONENT: &str = "main";
+/// Fields of a suite's `Release` that apt remembers: it refuses a repository in which one has changed.
+const REMEMBERED: &[&str] = &["Origin", "Label"];
 
 /// A repository in the making, in a scratch.
 pub struct Pool<'a> {
     pub fx: &'a Effects,
     pub root: Utf8PathBuf,
+    /// The one that is published.
+    pub published: Utf8PathBuf,
 }
 
-/// A set's place.
-pub struct Place<'a> {
+/// A set that is to be published for a suite.
+pub struct Offer<'a> {
     pub suite: &'a str,
-    pub flavour: &'a str,
-    pub architecture: &'a str,
-    pub version: &'a str,
+    pub of: &'a Identity,
+    pub set: &'a Set,
+    /// Where its files are.
+    pub dir: &'a Utf8Path,
 }
 
 impl Pool<'_> {
-    /// Takes over what `published` has: as links, since a package is never changed.
+    /// Takes over what is published, as links.
     ///
     /// # Errors
-    /// It is on another file system, or cannot be read.
-    pub fn take_over(&self, published: &Utf8Path) -> Result<()> {
-        link_tree(&published.join("pool"), &self.root.join("pool"))
+    /// It cannot be read.
+    pub fn take_over(&self) -> Result<()> {
+        link_tree(&self.published.join("pool"), &self.root.join("pool"))
     }
 
-    /// Puts the packages of `dir` in their places. `false`: they were there.
+    /// Puts the packages of a set in their places. `false`: they were there.
     ///
     /// # Errors
     /// Other packages of the same version are there: apt would never see the difference.
-    pub fn add(&self, dir: &Utf8Path, place: &Place) -> Result<bool> {
-        let own = self.place(place);
-        let common = self.root.join("pool").join(place.suite).join(COMMON).join(place.version);
+    pub fn add(&self, offer: &Offer) -> Result<bool> {
+        let own = self.place(offer);
+        let common = self.root.join("pool").join(offer.suite).join(COMMON).join(&offer.of.version);
         let mut new = false;
-        for deb in crate::build::sbuild::packages(dir)? {
-            let name = deb.file_name().context("a package has a name")?;
-            let with_flavour = Release::of_package(name.split('_').next().unwrap_or(name)).is_some();
-            let to = if with_flavour { &own } else { &common }.join(name);
+        for package in &offer.set.packages {
+            let with_flavour = Release::of_package(&package.name).is_some();
+            let to = if with_flavour { &own } else { &common }.join(file_name(package));
+            let from = offer.dir.join(&package.file);
             if to.exists() {
-                same(&deb, &to, place.version)?;
+                same(&from, &to, &offer.of.version)?;
                 continue;
             }
             fs::create_dir_all(to.parent().context("it is below the pool")?)?;
             // What is published must not change when a build overwrites its own.
-            fs::copy(&deb, &to).with_context(|| format!("cannot copy {deb}"))?;
+            fs::copy(&from, &to).with_context(|| format!("cannot copy {from}"))?;
             new = true;
         }
         Ok(new)
     }
 
-    fn place(&self, place: &Place) -> Utf8PathBuf {
-        let name = format!("{}-{}", place.flavour, place.architecture);
-        self.root.join("pool").join(place.suite).join(name).join(place.version)
+    fn place(&self, offer: &Offer) -> Utf8PathBuf {
+        let name = format!("{}-{}", offer.of.release.flavour, offer.of.architecture);
+        self.root.join("pool").join(offer.suite).join(name).join(&offer.of.version)
     }
 
-    /// Makes `linux-image-FLAVOUR`, which depends on the images of this version: so `apt upgrade` moves a
-    /// machine on, and the kernel before stays installed.
+    /// Makes `linux-image-FLAVOUR` and `linux-headers-FLAVOUR`, which depend on those packages of this version: so
+    /// `apt upgrade` moves a machine on, and the kernel before stays installed.
     ///
     /// # Errors
     /// dpkg-deb fails.
-    pub fn meta_package(&self, place: &Place, set: &Set, maintainer: &str) -> Result<()> {
+    pub fn meta_packages(&self, offer: &Offer, maintainer: &str) -> Result<()> {
+        let parts = [
+            ("image", &["linux-image-", "linux-modules-"][..], "kernel", "an upgrade installs it"),
+            (
+                "headers",
+                &["linux-headers-"],
+                "headers",
+                "an upgrade brings what DKMS compiles modules for the new kernel with",
+            ),
+        ];
+        for (part, names, what, why) in parts {
+            let ours = |p: &&Package| {
+                names.iter().any(|n| p.name.starts_with(n))
+                    && Release::of_package(&p.name).is_some_and(|r| r == offer.of.release)
+                    && !p.name.ends_with("-dbgsym")
+            };
+            let depends = offer.set.packages.iter().filter(ours).map(|p| format!("{} (= {})", p.name, p.version));
+            let depends = depends.collect::<Vec<_>>().join(", ");
+            let (flavour, version, arch) = (&offer.of.release.flavour, &offer.of.version, &offer.of.architecture);
+            let control = format!(
+                "Package: linux-{part}-{flavour}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: {maintainer}\n\
+                 Section: kernel\nPriority: optional\nDepends: {depends}\nDescription: the newest {flavour} {what}\n \
+                 Depends on those of the newest kernel of this flavour, so that\n {why}.\n",
+            );
+            self.meta_package(
+                &self.place(offer).join(format!("linux-{part}-{flavour}_{version}_{arch}.deb")),
+                &control,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn meta_package(&self, to: &Utf8Path, control: &str) -> Result<()> {
         let fx = self.fx;
-        let (flavour, version, arch) = (place.flavour, place.version, place.architecture);
-        let depends: Vec<String> = set
-            .packages
-            .iter()
-            .filter(|p| {
-                ["linux-image-", "linux-modules-"].iter().any(|n| p.name.starts_with(n)) && !p.name.ends_with("-dbgsym")
-            })
-            .map(|p| format!("{} (= {version})", p.name))
-            .collect();
-        let control = format!(
-            "Package: linux-image-{flavour}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: {maintainer}\nSection: kernel\n\
-             Priority: optional\nDepends: {}\nDescription: the newest {flavour} kernel\n \
-             Depends on the newest kernel of this flavour, so that an upgrade installs it.\n",
-            depends.join(", ")
-        );
-        let to = self.place(place).join(format!("linux-image-{flavour}_{version}_{arch}.deb"));
         if to.exists() {
             return Ok(());
         }
         let stage = fx.scratch_for("meta", &self.root.join("pool"))?;
         fs::create_dir_all(stage.join("DEBIAN"))?;
-        // A scratch is its owner's alone, and dpkg-deb packs modes as they are.
-        for dir in [stage.path(), &stage.join("DEBIAN")] {
-            fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        }
         fs::write(stage.join("DEBIAN/control"), control)?;
+        // dpkg-deb packs modes as they are, and a scratch is its owner's alone. It may be in a directory with a group.
+        for (path, mode) in [("", 0o755), ("DEBIAN", 0o755), ("DEBIAN/control", 0o644)] {
+            fs::set_permissions(stage.join(path), PermissionsExt::from_mode(mode))?;
+        }
         let from = stage.path();
         // No clock: the same set gives the same package.
         fx.read(cmd!(fx.sh, "dpkg-deb -Zgzip --root-owner-group --build {from} {to}").env("SOURCE_DATE_EPOCH", "0"))?;
@@ -118,11 +142,11 @@ impl Pool<'_> {
     }
 
     /// Of each flavour and architecture the newest `keep` versions stay; what sets shared goes with the last
-    /// that had it. Returns what went.
+    /// that had it. Returns what went, as paths below `pool/`.
     ///
     /// # Errors
     /// A directory cannot be read or removed.
-    pub fn prune(&self, keep: usize) -> Result<Vec<String>> {
+    pub fn prune(&self, keep: usize) -> Result<Vec<Utf8PathBuf>> {
         let mut gone = Vec::new();
         for suite in below(&self.root.join("pool"))? {
             let (common, flavours): (Vec<_>, Vec<_>) =
@@ -134,21 +158,25 @@ impl Pool<'_> {
                     if i < keep {
                         kept.extend(dir.file_name().map(str::to_owned));
                     } else {
-                        fs::remove_dir_all(&dir)?;
-                        gone.push(dir.strip_prefix(self.root.join("pool"))?.to_string());
+                        gone.push(dir);
                     }
                 }
             }
             for dir in common.iter().map(|d| below(d)).collect::<Result<Vec<_>>>()?.into_iter().flatten() {
                 if !kept.iter().any(|v| Some(v.as_str()) == dir.file_name()) {
-                    fs::remove_dir_all(dir)?;
+                    gone.push(dir);
                 }
             }
+        }
+        for dir in &mut gone {
+            fs::remove_dir_all(&dir)?;
+            *dir = dir.strip_prefix(self.root.join("pool"))?.to_owned();
         }
         Ok(gone)
     }
 
-    /// Writes `dists/`, unsigned; returns the directories that have a `Release`.
+    /// Writes `dists/`, unsigned; returns the directories that have a `Release`. A repository that is not there yet
+    /// says that it is of `origin`.
     ///
     /// # Errors
     /// apt-ftparchive fails.
@@ -173,18 +201,34 @@ impl Pool<'_> {
                 fs::write(dir.join("Packages"), packages)?;
             }
             let name = "APT::FTPArchive::Release";
-            let (origin, codename) = (format!("{name}::Origin={origin}"), format!("{name}::Codename={suite}"));
+            let codename = format!("{name}::Codename={suite}");
+            let remembered = self.remembered(suite, origin);
+            let remembered =
+                remembered.iter().flat_map(|(field, value)| ["-o".to_owned(), format!("{name}::{field}={value}")]);
             let (archs, parts) =
                 (format!("{name}::Architectures={}", archs.join(" ")), format!("{name}::Components={COMPONENT}"));
             let (suite, of) = (format!("{name}::Suite={suite}"), format!("dists/{suite}"));
             let release = self.run(cmd!(
                 fx.sh,
-                "apt-ftparchive -o {origin} -o {suite} -o {codename} -o {archs} -o {parts} release {of}"
+                "apt-ftparchive {remembered...} -o {suite} -o {codename} -o {archs} -o {parts} release {of}"
             ))?;
             fs::write(dists.join("Release"), release)?;
             made.push(dists);
         }
         Ok(made)
+    }
+
+    /// The fields that stay as they were when a suite was published first; a new suite has those of the others.
+    fn remembered(&self, suite: &str, origin: &str) -> Vec<(&'static str, String)> {
+        let dists = self.published.join("dists");
+        let read = |suite: &Utf8Path| fs::read_to_string(suite.join("Release")).ok();
+        let others = || below(&dists).ok()?.iter().find_map(|suite| read(suite));
+        let Some(release) = read(&dists.join(suite)).or_else(others) else {
+            return vec![("Origin", origin.to_owned())];
+        };
+        let field =
+            |name: &str| release.lines().find_map(|l| Some(l.strip_prefix(name)?.strip_prefix(": ")?.to_owned()));
+        REMEMBERED.iter().filter_map(|name| Some((*name, field(name)?))).collect()
     }
 
     fn run(&self, command: xshell::Cmd) -> Result<Vec<u8>> {
@@ -236,16 +280,43 @@ fn link_tree(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         return Ok(());
     }
     fs::create_dir_all(to)?;
-    for entry in from.read_dir_utf8()? {
+    for entry in from.read_dir_utf8().with_context(|| format!("cannot read {from}"))? {
         let entry = entry?;
         let there = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+        if entry.path().is_dir() {
             link_tree(entry.path(), &there)?;
         } else {
-            fs::hard_link(entry.path(), &there).with_context(|| format!("cannot link {}", entry.path()))?;
+            symlink(entry.path(), &there).with_context(|| format!("cannot link {}", entry.path()))?;
         }
     }
     Ok(())
+}
+
+/// Lets everybody read what is below `dir`, whatever the umask: a web server is another user.
+///
+/// # Errors
+/// A mode cannot be changed.
+pub fn readable(dir: &Utf8Path) -> Result<()> {
+    let more = |path: &Utf8Path, bits: u32| -> Result<()> {
+        let mode = fs::metadata(path)?.permissions().mode();
+        Ok(fs::set_permissions(path, PermissionsExt::from_mode(mode | bits))?)
+    };
+    more(dir, 0o755)?;
+    for entry in dir.read_dir_utf8()? {
+        let entry = entry?;
+        match entry.file_type()? {
+            kind if kind.is_dir() => readable(entry.path())?,
+            kind if kind.is_file() => more(entry.path(), 0o644)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What Debian calls the file of a package: without the epoch.
+fn file_name(package: &Package) -> String {
+    let (name, version, arch) = package.id();
+    format!("{name}_{}_{arch}.deb", version.split_once(':').map_or(version, |(_, version)| version))
 }
 
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {

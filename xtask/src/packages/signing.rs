@@ -10,7 +10,7 @@ use fs_err as fs;
 use xshell::cmd;
 
 use crate::effects::{Did, Effects, Run, Scratch};
-use crate::error::Kind;
+use crate::error::{Failure, Kind};
 
 /// A key, and where gpg finds it.
 pub struct Key {
@@ -85,7 +85,11 @@ impl Key {
         let mut key = Key { home: Some(home.to_owned()), id: String::new(), _scratch: None };
         if !home.is_dir() {
             let step = fx.ui.step("make a throw-away key");
-            let scratch = fx.scratch_for("key", home)?;
+            let scratch = fx.scratch_for("key", home).map_err(|e| {
+                let message = format!("cannot make the throw-away key `{home}`");
+                let hint = "--key names a key of your own; or make that directory's parent writable";
+                e.context(Failure::new(Kind::Machine, message).hint(hint))
+            })?;
             let fresh = scratch.join("gnupg");
             fs::create_dir(&fresh)?;
             fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
@@ -163,5 +167,10 @@ fn end_agent(fx: &Effects, home: &Utf8Path) {
 }
 
 fn fingerprint(colons: &str) -> Option<String> {
-    colons.lines().find(|l| l.starts_with("fpr:"))?.split(':').nth(9).map(str::to_owned)
+    fingerprints(colons).next()
+}
+
+/// The fingerprints of keys and their subkeys, as `gpg --with-colons` lists them.
+pub fn fingerprints(colons: &str) -> impl Iterator<Item = String> + '_ {
+    colons.lines().filter(|l| l.starts_with("fpr:")).filter_map(|l| l.split(':').nth(9).map(str::to_owned))
 }

@@ -86,6 +86,9 @@ fn assert_complete(set: &Set, machine: u16) {
         "modules-6.1.42-1-slim",
     ];
     assert_eq!(names, expected.map(|n| format!("linux-{n}")));
+    // What `publish` goes by is in the packages themselves.
+    let suite = format!("Fork-Suite: {}", codename());
+    assert!(set.control.values().all(|c| c.lines().filter(|l| *l == suite).count() == 1), "{:?}", set.control);
     assert!(set.machines.iter().any(|(f, _)| f.ends_with("scripts/mod/modpost")), "no host tool in {:?}", set.machines);
     assert!(set.machines.iter().any(|(f, _)| f.ends_with(".ko")), "no module in {:?}", set.machines);
     let foreign: Vec<_> = set.machines.iter().filter(|(_, m)| *m != machine).collect();

@@ -29,6 +29,7 @@ mod machine;
 mod odd;
 mod packaging;
 mod publish;
+mod publish_place;
 mod quickstart;
 mod readme;
 mod rebase;

@@ -30,9 +30,16 @@ fn apt_installs_and_upgrades_from_it() {
 
     // The next build: an upgrade brings it, and the kernel of before stays.
     let second = lab.package_set("two", "arm64", V2, "another kernel");
+    // Somebody else maintains it by now, and apt has no question about that.
+    lab.edit("kernel/Cargo.toml", "maintainer = \"", "maintainer = \"Another ");
     lab.xtask(&["publish", &second, "--to", "../apt", "--url", "file:/srv/apt"]).ok();
     root.put("apt", "srv/apt");
+    root.run("apt-get install --yes --no-install-recommends linux-headers-slim=6.1.42-1.1+lab");
     root.run("apt-get update && apt-get upgrade --yes --with-new-pkgs");
+    // Where DKMS compiles a module for the new kernel, it finds the headers.
+    root.run(
+        "test -e /usr/src/linux-headers-6.1.42-2-slim/.config && test -e /usr/src/linux-headers-6.1.42-1-slim/.config",
+    );
     let there = root.run(installed);
     assert!(
         there.contains(&format!("linux-image-slim {V2}")) && there.contains("linux-image-unsigned-6.1.42-2-slim"),
@@ -112,8 +119,9 @@ fn versions_stay_beside_each_other_and_old_ones_go() {
     let said = lab.xtask(&["publish", &set, "--url", "https://apt.lab.example/x/"]).ok().stdout;
     let lines = [
         "curl --fail --output /usr/share/keyrings/kernel-fork.gpg https://apt.lab.example/x/kernel-fork.gpg",
-        "curl --fail --output /etc/apt/sources.list.d/kernel-fork.sources https://apt.lab.example/x/kernel-fork.sources",
-    ];
+        "curl --fail --output /etc/apt/sources.list.d/kernel-fork.sources https://apt.lab.example/x/kernel-fork-SUITE.sources",
+    ]
+    .map(|line| line.replace("SUITE", &codename()));
     assert_eq!(said.lines().take(2).collect::<Vec<_>>(), lines);
     let left = lab.names(".");
     assert!(!left.iter().any(|n| n.starts_with(".kernel-fork.")), "{left:?}");

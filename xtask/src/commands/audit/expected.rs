@@ -11,9 +11,7 @@ use crate::effects::repository;
 use crate::flavour::packaging::{self, Packaging};
 use crate::flavour::ubuntu;
 use crate::formats::config::Config;
-use crate::formats::version::Version;
 use crate::packages::audit::{releases, Annotated, Expected};
-use crate::packages::release::Release;
 use crate::packages::set::Set;
 use crate::workspace::{fragment_path, Workspace};
 
@@ -32,8 +30,6 @@ pub fn expected(workspace: &Workspace, record: Option<Metadata>, set: &Set) -> R
             expected.annotations.extend(annotated(&repo, tree, &record.flavour, of.0, of.1)?);
         }
         expected.architecture = Some(record.architecture);
-        let abi = Version::parse(&record.version)?.abi()?.uname();
-        expected.release = Some(Release { abi, flavour: record.flavour });
     }
     for release in releases(set) {
         if workspace.settings.flavours.contains_key(&release.flavour) {

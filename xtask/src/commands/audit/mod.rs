@@ -19,6 +19,7 @@ use crate::machine;
 use crate::packages::audit::{audit, releases, Expected};
 use crate::packages::built;
 use crate::packages::finding::{Finding, Severity};
+use crate::packages::identity::Identity;
 use crate::packages::lintian;
 use crate::packages::set::{Purpose, Set};
 use crate::packages::solve::Solver;
@@ -60,11 +61,13 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let set = read(fx, &paths)?;
     let record = paths.first().filter(|p| paths.len() == 1 && p.is_dir()).and_then(|dir| metadata::read(dir));
     let suite = args.suite.clone().or(record.as_ref().map(|r| r.suite.clone()));
+    let wrong = record.as_ref().map_or_else(Vec::new, |record| recorded(record, &set));
     let mut expected = expected::expected(&workspace, record, &set)?;
     let mut found = match &suite {
         Some(suite) => in_suite(fx, &workspace, suite, &set, &mut expected)?,
         None => audit(&set, &expected),
     };
+    found.extend(wrong);
     // What is wrong may be what it would do there.
     if args.build_module && !found.iter().any(|f| f.severity == Severity::Error) {
         let suite = suite.as_ref().unwrap_or(&workspace.settings.series);
@@ -171,14 +174,28 @@ pub fn build_module(
 /// The audit before something is done with a set: the set, where it passes.
 ///
 /// # Errors
-/// Something is wrong with it (1).
+/// Something is wrong with it, or the record is of another one (1).
 pub fn passes(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, record: Metadata) -> Result<Set> {
     let set = read(fx, &[dir.to_owned()])?;
-    let expected = expected::expected(workspace, Some(record), &set)?;
+    let expected = expected::expected(workspace, Some(record.clone()), &set)?;
     let found = audit(&set, &expected);
     show(fx, &found);
     verdict(fx, &set, &expected, &found)?;
+    if let Some((field, says, is)) = Identity::of(&set)?.differences(&record).into_iter().next() {
+        fail!(Check, "`{}` of {dir} gives the {field} as `{says}`, and its packages are of `{is}`", metadata::FILE;
+            "build it again: the record is of other packages");
+    }
     Ok(set)
+}
+
+/// Where the record beside a set says something else than its packages.
+fn recorded(record: &Metadata, set: &Set) -> Vec<Finding> {
+    let differences = Identity::of(set).map_or_else(|_| Vec::new(), |of| of.differences(record));
+    let found = differences.into_iter().map(|(field, says, is)| {
+        let what = format!("{} gives the {field} as `{says}`, and the packages are of `{is}`", metadata::FILE);
+        Finding::error("record", "", what, "the record is of other packages: nothing in it holds", "build it again")
+    });
+    found.collect()
 }
 
 fn read(fx: &Effects, paths: &[Utf8PathBuf]) -> Result<Set> {

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask publish [SET…]`: audited package sets become a signed apt repository.
 
+mod place;
 mod source;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{audit, replaced};
+use self::place::{KEY, SOURCE};
+use super::audit;
 use crate::build::metadata::{self, Metadata};
 use crate::effects::{quote, Did, Effects};
 use crate::packages::built;
-use crate::packages::pool::{Place, Pool};
+use crate::packages::identity::Identity;
+use crate::packages::pool::{readable, Offer, Pool};
 use crate::packages::set::Set;
 use crate::packages::signing::Key;
 use crate::ui::count;
 use crate::workspace::Workspace;
-
-/// The public key and the client's source, in the repository's top.
-const KEY: &str = "kernel-fork.gpg";
-const SOURCE: &str = "kernel-fork.sources";
 
 /// Put package sets into a signed apt repository
 ///
@@ -68,24 +67,27 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let dirs = if args.sets.is_empty() { vec![built::newest(&workspace)?] } else { args.sets.clone() };
     let mut sets = Vec::new();
     for dir in dirs {
-        let of = record(&dir)?;
-        workspace.settings.suite(&of.suite)?;
-        let set = audit::passes(fx, &workspace, &dir, of.clone())?;
-        sets.push((of, set, dir));
+        let record = record(&dir)?;
+        workspace.settings.suite(&record.suite)?;
+        let set = audit::passes(fx, &workspace, &dir, record.clone())?;
+        let of = Identity::of(&set)?;
+        sets.push(Passed { suite: record.suite, of, set, dir });
     }
     let to = match &args.to {
         Some(to) => to.clone(),
         None => workspace.sibling("apt")?,
     };
-    let to = replaced::directory(&to, SOURCE, "--to", &workspace.root)?;
-    let url = args.url.clone().unwrap_or_else(|| format!("file:{to}"));
+    let to = place::directory(&to, &workspace.root)?;
+    let url = args.url.clone().or_else(|| place::address(&to)).unwrap_or_else(|| format!("file:{to}"));
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         fail!(Input, "`{url}` is no address");
     }
 
     let maintainer = &workspace.settings.maintainer;
-    let key = match &args.key {
-        Some(key) => Key::given(fx, key)?,
+    let given = args.key.as_ref().map(|key| Key::given(fx, key)).transpose()?;
+    let _lock = place::lock(fx, &to).inspect_err(|_| given.iter().for_each(|key| key.close(fx)))?;
+    let key = match given {
+        Some(key) => key,
         None => {
             Key::throw_away(fx, &Utf8PathBuf::from(format!("{to}-key")), &format!("apt repository of {maintainer}"))?
         }
@@ -95,27 +97,38 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     done
 }
 
+/// A set that has passed the audit.
+struct Passed {
+    suite: String,
+    of: Identity,
+    set: Set,
+    dir: Utf8PathBuf,
+}
+
 fn publish(
     fx: &Effects,
     args: &Args,
     to: &Utf8Path,
     url: &str,
     maintainer: &str,
-    sets: &[(Metadata, Set, Utf8PathBuf)],
+    sets: &[Passed],
     key: &Key,
 ) -> Result<()> {
+    place::same_key(fx, to, key)?;
     let step = fx.ui.step("make the repository");
-    let fresh = fx.scratch_for("apt", to)?;
-    let pool = Pool { fx, root: fresh.path().to_owned() };
-    pool.take_over(to)?;
-    for (of, set, dir) in sets {
-        let place =
-            Place { suite: &of.suite, flavour: &of.flavour, architecture: &of.architecture, version: &of.version };
-        fx.ui.progress(&format!("{} {}", of.flavour, of.version));
-        if !pool.add(dir, &place)? {
-            fx.ui.note(&format!("     {} {} was published before", of.flavour, of.version));
+    // Here an earlier version has worked, and the throw-away key is made.
+    to.parent().into_iter().for_each(|beside| fx.sweep(beside));
+    let fresh = fx.scratch_for("apt", &to.join("dists"))?;
+    let pool = Pool { fx, root: fresh.path().to_owned(), published: to.to_owned() };
+    pool.take_over()?;
+    for Passed { suite, of, set, dir } in sets {
+        let name = format!("{} {}", of.release.flavour, of.version);
+        fx.ui.progress(&name);
+        let offer = Offer { suite, of, set, dir };
+        if !pool.add(&offer)? {
+            fx.ui.note(&format!("     {name} was published before"));
         }
-        pool.meta_package(&place, set, maintainer)?;
+        pool.meta_packages(&offer, maintainer)?;
     }
     let gone = pool.prune(usize::from(args.keep))?;
     let releases = pool.index(&name_of(maintainer))?;
@@ -124,27 +137,71 @@ fn publish(
     }
     key.export(fx, &fresh.join(KEY))?;
     let suites: Vec<&str> = releases.iter().filter_map(|d| d.file_name()).collect();
-    let keyring = format!("/usr/share/keyrings/{KEY}");
-    let source =
-        format!("Types: deb\nURIs: {url}\nSuites: {}\nComponents: main\nSigned-By: {keyring}\n", suites.join(" "));
-    fx.write(fresh.join(SOURCE), &source)?;
     step.done(&format!("{} of {}", count(sets.len(), "set"), suites.join(", ")));
     gone.iter().for_each(|g| fx.ui.note(&format!("     no longer there: {g}")));
-    if fx.replace_dir(fresh.path(), to)? == Did::Planned {
+    if put(fx, fresh.path(), to, &suites, url, &gone)? == Did::Planned {
         return Ok(());
     }
     fx.ui.note(&format!("{to} is signed by {}. On each machine, as root:", key.id));
-    for (file, place) in [(KEY, "/usr/share/keyrings"), (SOURCE, "/etc/apt/sources.list.d")] {
-        let line = if url.starts_with("http://") || url.starts_with("https://") {
-            format!("curl --fail --output {place}/{file} {}", quote(format!("{}/{file}", url.trim_end_matches('/'))))
-        } else {
-            format!("cp {} {place}/", quote(to.join(file)))
-        };
-        fx.ui.data(&line);
-    }
-    let flavour = sets.first().map_or("FLAVOUR", |(of, _, _)| of.flavour.as_str());
-    fx.ui.data(&format!("apt-get update && apt-get install linux-image-{flavour}"));
+    show(fx, to, url, sets);
     Ok(())
+}
+
+/// Puts what was made in its place: packages before the indexes that name them, and those that no index names any more
+/// go last. So whoever reads the repository meanwhile finds all that it is told of.
+fn put(fx: &Effects, fresh: &Utf8Path, to: &Utf8Path, suites: &[&str], url: &str, gone: &[Utf8PathBuf]) -> Result<Did> {
+    readable(fresh)?;
+    let (pool, dists) = (to.join("pool"), to.join("dists"));
+    place::open_dir(fx, &pool)?;
+    place::open_dir(fx, &dists)?;
+    fx.fill_dir(fresh.join("pool"), &pool)?;
+    fx.write(to.join(KEY), fs_err::read(fresh.join(KEY))?)?;
+    let source = |suite: &str| {
+        format!("Types: deb\nURIs: {url}\nSuites: {suite}\nComponents: main\nSigned-By: /usr/share/keyrings/{KEY}\n")
+    };
+    for suite in suites {
+        fx.write(to.join(place::source(suite)), source(suite))?;
+    }
+    // One that serves all machines: with several suites, those of one would take packages of another.
+    match suites {
+        [suite] => fx.write(to.join(SOURCE), source(suite))?,
+        _ => fx.remove(to.join(SOURCE))?,
+    };
+    let mut did = Did::Done;
+    for suite in suites {
+        did = fx.replace_dir(fresh.join("dists").join(suite), dists.join(suite))?;
+    }
+    for dir in gone {
+        fx.remove(pool.join(dir))?;
+    }
+    Ok(did)
+}
+
+/// The lines for a machine of each suite.
+fn show(fx: &Effects, to: &Utf8Path, url: &str, sets: &[Passed]) {
+    let mut suites: Vec<&str> = sets.iter().map(|set| set.suite.as_str()).collect();
+    suites.sort_unstable();
+    suites.dedup();
+    for suite in &suites {
+        if suites.len() > 1 {
+            fx.ui.data(&format!("# a machine of {suite}:"));
+        }
+        let places = [
+            (KEY.to_owned(), format!("/usr/share/keyrings/{KEY}")),
+            (place::source(suite), format!("/etc/apt/sources.list.d/{SOURCE}")),
+        ];
+        for (file, place) in places {
+            let line = if url.starts_with("http://") || url.starts_with("https://") {
+                format!("curl --fail --output {place} {}", quote(format!("{}/{file}", url.trim_end_matches('/'))))
+            } else {
+                format!("cp {} {place}", quote(to.join(file)))
+            };
+            fx.ui.data(&line);
+        }
+        let flavour = sets.iter().find(|set| set.suite == *suite).map_or("FLAVOUR", |set| &set.of.release.flavour);
+        fx.ui.data(&format!("apt-get update && apt-get install linux-image-{flavour}"));
+    }
+    fx.ui.note("Machines with DKMS modules also want linux-headers-FLAVOUR, which follows in the same way.");
 }
 
 fn record(dir: &Utf8Path) -> Result<Metadata> {

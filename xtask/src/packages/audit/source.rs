@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Check: one source version, one architecture, no package twice.
+//! Check: one source version, one version of the packages, one architecture, no package twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,17 @@ pub(super) fn check(set: &Set) -> Vec<Finding> {
     if archs.len() > 1 {
         let what = format!("the packages are for {}", archs.into_iter().collect::<Vec<_>>().join(" and "));
         found.push(Finding::error("source", "", what, "a machine has one of them", "take the packages of one build"));
+    }
+    // Fields of their own: a package may be of another version than its source.
+    let versions: BTreeSet<&str> = set.packages.iter().map(|p| p.version.as_str()).collect();
+    if sources.len() == 1 && versions.len() > 1 {
+        let what = format!(
+            "the packages are of {} versions: {}",
+            versions.len(),
+            versions.into_iter().collect::<Vec<_>>().join(", ")
+        );
+        let why = "each depends on the version of the others";
+        found.push(Finding::error("source", "", what, why, "take the packages of one build"));
     }
     for pair in set.packages.windows(2).filter(|pair| pair[0].name == pair[1].name) {
         let what = format!("it is in both {} and {}", pair[0].file, pair[1].file);

@@ -247,6 +247,15 @@ fn each_fault_has_its_finding() {
         ),
         (
             Box::new(|s| {
+                let path = s.join(&modules).join("DEBIAN/control");
+                let text =
+                    fs::read_to_string(&path).unwrap().replace("Source: linux\n", "Source: linux (5.4.0-1.2+lab)\n");
+                put(&path, text.replace("Version: 5", "Version: 9:5").as_bytes());
+            }),
+            vec!["source  -".into()],
+        ),
+        (
+            Box::new(|s| {
                 let path = s.join(&modules).join("DEBIAN/postinst");
                 put(&path, b"echo\n");
                 fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
