@@ -69,6 +69,13 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         for (parameter, symbol) in config.iter().flat_map(|c| ignored(c, version)) {
             fx.ui.warn(&format!("{release} is built without CONFIG_{symbol} and ignores `{parameter}`"));
         }
+        let siblings = machine.siblings(&args.cpus);
+        if args.present.is_none() && !siblings.is_empty() {
+            fx.ui.warn(&format!(
+                "CPU {siblings} shares a core with one of {}: isolate it too, or switch SMT off (`nosmt`)",
+                args.cpus
+            ));
+        }
         let words = parameters(&args.cpus, there, version, true).join(" ");
         fx.ui.data(&words);
         fx.ui.data(&format!("\n# {DROP_IN}, then: update-grub"));

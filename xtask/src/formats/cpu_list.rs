@@ -33,6 +33,25 @@ impl CpuList {
         self.0.len()
     }
 
+    /// Reads a mask as `/sys` has it: groups of 32 bits in hexadecimal, the highest first.
+    pub fn of_mask(text: &str) -> Option<Self> {
+        let mut cpus = Self::default();
+        for (group, word) in text.trim().split(',').rev().enumerate() {
+            let bits = u32::from_str_radix(word, 16).ok()?;
+            cpus.0.extend((0..32).filter(|bit| bits & (1 << bit) != 0).map(|bit| group * 32 + bit));
+        }
+        Some(cpus)
+    }
+
+    /// The mask that [`CpuList::of_mask`] reads.
+    pub fn to_mask(&self) -> String {
+        let groups = self.iter().max().map_or(1, |most| most / 32 + 1);
+        let word =
+            |group: usize| (0..32).filter(|bit| self.contains(group * 32 + bit)).fold(0u32, |w, bit| w | 1 << bit);
+        let words: Vec<String> = (0..groups).rev().map(|g| format!("{:08x}", word(g))).collect();
+        words.join(",")
+    }
+
     /// Those of this list that are not in the other.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
@@ -94,6 +113,17 @@ impl fmt::Display for CpuList {
 #[cfg(test)]
 mod tests {
     use super::CpuList;
+
+    #[test]
+    fn masks() {
+        for (mask, list) in [("7", "0-2"), ("00008000,00000001", "0,47"), ("0", "")] {
+            let cpus = CpuList::of_mask(mask).unwrap();
+            assert_eq!(cpus.to_string(), list);
+            assert_eq!(CpuList::of_mask(&cpus.to_mask()), Some(cpus));
+        }
+        assert_eq!(CpuList::of_mask("x"), None);
+        assert_eq!("0,47".parse::<CpuList>().unwrap().to_mask(), "00008000,00000001");
+    }
 
     #[test]
     fn read_and_written() {

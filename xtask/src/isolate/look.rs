@@ -64,6 +64,13 @@ impl Machine {
         Some(Config::parse_lenient(&self.read(&format!("boot/config-{release}"))?))
     }
 
+    /// Other CPUs of the same cores: what runs there takes half of a core from these.
+    pub fn siblings(&self, cpus: &CpuList) -> CpuList {
+        let of = |cpu| self.read(&format!("sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"));
+        let all = cpus.iter().filter_map(|cpu| of(cpu)?.parse::<CpuList>().ok());
+        all.flat_map(|list| list.iter().collect::<Vec<_>>()).collect::<CpuList>().without(cpus)
+    }
+
     /// `/proc/interrupts` as it is now.
     pub fn interrupts(&self) -> Option<Interrupts> {
         Interrupts::parse(&fs::read_to_string(self.root.join("proc/interrupts")).ok()?)
@@ -188,12 +195,12 @@ impl Machine {
         names.sort();
         paths.extend(names.iter().map(|name| format!("{dir}/{name}/cpumask")));
         for path in paths {
-            let Some(mask) = self.read(&path).and_then(|text| of_mask(&text)) else { continue };
+            let Some(mask) = self.read(&path).and_then(|text| CpuList::of_mask(&text)) else { continue };
             let on = mask.and(cpus);
             if !on.is_empty() {
                 let name = path.trim_start_matches(dir).trim_matches('/').trim_end_matches("cpumask").trim_matches('/');
                 let what = if name.is_empty() { "unbound work".to_owned() } else { format!("unbound work of {name}") };
-                let mend = format!("echo {} >/{path}", to_mask(rest));
+                let mend = format!("echo {} >/{path}", rest.to_mask());
                 found.push(Disturbance { kind: Kind::Workqueue, cpus: on.to_string(), what, mend });
             }
         }
@@ -261,23 +268,6 @@ pub fn counted(before: &Interrupts, after: &Interrupts, cpus: &CpuList, seconds:
         .to_owned(),
     };
     found.into_iter().map(named).collect()
-}
-
-/// A CPU mask as `/sys` has it: groups of 32 bits in hexadecimal, the highest first.
-fn of_mask(text: &str) -> Option<CpuList> {
-    let mut cpus = Vec::new();
-    for (group, word) in text.trim().split(',').rev().enumerate() {
-        let bits = u32::from_str_radix(word, 16).ok()?;
-        cpus.extend((0..32).filter(|bit| bits & (1 << bit) != 0).map(|bit| group * 32 + bit));
-    }
-    Some(cpus.into_iter().collect())
-}
-
-fn to_mask(cpus: &CpuList) -> String {
-    let groups = cpus.iter().max().map_or(1, |most| most / 32 + 1);
-    let word = |group: usize| (0..32).filter(|bit| cpus.contains(group * 32 + bit)).fold(0u32, |w, bit| w | 1 << bit);
-    let words: Vec<String> = (0..groups).rev().map(|g| format!("{:08x}", word(g))).collect();
-    words.join(",")
 }
 
 #[cfg(test)]
@@ -385,15 +375,5 @@ mod tests {
         let found = counted(&before, &after, &"3".parse().unwrap(), 10.0);
         let said: Vec<&str> = found.iter().map(|d| d.what.as_str()).collect();
         assert_eq!(said, ["2.0 a second: LOC Local timer", "0.1 a second: 9 chip acpi"]);
-    }
-
-    #[test]
-    fn masks() {
-        for (mask, list) in [("7", "0-2"), ("00008000,00000001", "0,47"), ("0", "")] {
-            assert_eq!(of_mask(mask).unwrap().to_string(), list);
-            assert_eq!(of_mask(&to_mask(&list.parse().unwrap())).unwrap().to_string(), list);
-        }
-        assert_eq!(of_mask("x"), None);
-        assert_eq!(to_mask(&"0,47".parse().unwrap()), "00008000,00000001");
     }
 }

@@ -56,6 +56,9 @@ fn a_kernel_that_ignores_parameters_is_named() {
     let isolate = |more: &[&str]| lab.xtask(&[&["isolate", "--cpus", "3", "--root", "../root"], more].concat()).ok();
     let line = "isolcpus=domain,3 nohz_full=3 rcu_nocbs=3 rcu_nocb_poll irqaffinity=0-2\n";
     let said = isolate(&[]);
+    assert!(!said.stderr.contains("shares a core"), "{}", said.stderr);
+    lab.write("root/sys/devices/system/cpu/cpu3/topology/thread_siblings_list", "1,3\n");
+    assert!(isolate(&[]).stderr.contains("CPU 1 shares a core with one of 3"));
     let warned = "5.4.0-200-generic is built without CONFIG_NO_HZ_FULL and ignores `nohz_full=`";
     assert!(said.stdout.starts_with(line) && said.stderr.contains(warned), "{}{}", said.stdout, said.stderr);
     for more in [&["--release", "5.4.0-200-tickless"][..], &["--present", "0-3", "--release", "5.4.0-200-generic"]] {
