@@ -59,6 +59,11 @@ impl Identity {
         }
     }
 
+    /// Flavour and version, for people.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.release.flavour, self.version)
+    }
+
     /// Each field of a record that says something else: its name, what it says, and what the packages say.
     pub fn differences(&self, record: &Metadata) -> Vec<(&'static str, String, String)> {
         let pairs = [

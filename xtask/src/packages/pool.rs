@@ -81,6 +81,11 @@ impl Pool<'_> {
         Ok(new)
     }
 
+    /// Is the set in the pool?
+    pub fn has(&self, offer: &Offer) -> bool {
+        self.place(offer).is_dir()
+    }
+
     fn place(&self, offer: &Offer) -> Utf8PathBuf {
         let name = format!("{}-{}", offer.of.release.flavour, offer.of.architecture);
         self.root.join("pool").join(offer.suite).join(name).join(&offer.of.version)
@@ -173,6 +178,16 @@ impl Pool<'_> {
             *dir = dir.strip_prefix(self.root.join("pool"))?.to_owned();
         }
         Ok(gone)
+    }
+
+    /// The newest version of the set's flavour and architecture, which is the one that machines get.
+    ///
+    /// # Errors
+    /// The pool cannot be read.
+    pub fn newest(&self, offer: &Offer) -> Result<String> {
+        let all = self.place(offer).parent().map_or_else(|| Ok(Vec::new()), below)?;
+        let newest = newest_first(all)?.into_iter().next();
+        Ok(newest.as_deref().and_then(Utf8Path::file_name).unwrap_or(&offer.of.version).to_owned())
     }
 
     /// Writes `dists/`, unsigned; returns the directories that have a `Release`. A repository that is not there yet

@@ -240,3 +240,14 @@ fn where_only_root_can_make_a_directory() {
     // A mount point, of a new disk.
     publish("../closed/there", "mount -t tmpfs none closed/there && mkdir closed/there/lost+found").ok();
 }
+
+#[test]
+fn an_older_version_moves_no_machine_and_that_is_said() {
+    let lab = Lab::without_cache();
+    let sets = [V1, V2].map(|version| lab.package_set(version, "arm64", version, version));
+    lab.xtask(&["publish", &sets[1]]).ok();
+    lab.xtask(&["publish", &sets[0], "--keep", "1"]).fails(3, &["slim 6.1.42-1.1+lab is older", "--keep"]);
+    assert_eq!(published(&lab, "kernel-apt", "linux-image-slim"), [V2]);
+    lab.xtask(&["publish", &sets[0]]).says(&["machines stay with 6.1.42-2.1+lab"]);
+    assert_eq!(published(&lab, "kernel-apt", "linux-image-slim").len(), 2);
+}

@@ -121,16 +121,26 @@ fn publish(
     let fresh = fx.scratch_for("apt", &to.join("dists"))?;
     let pool = Pool { fx, root: fresh.path().to_owned(), published: to.to_owned() };
     pool.take_over()?;
-    for Passed { suite, of, set, dir } in sets {
-        let name = format!("{} {}", of.release.flavour, of.version);
+    let offers: Vec<Offer> = sets.iter().map(|Passed { suite, of, set, dir }| Offer { suite, of, set, dir }).collect();
+    for offer in &offers {
+        let name = offer.of.name();
         fx.ui.progress(&name);
-        let offer = Offer { suite, of, set, dir };
-        if !pool.add(&offer)? {
+        if !pool.add(offer)? {
             fx.ui.note(&format!("     {name} was published before"));
         }
-        pool.meta_packages(&offer, maintainer)?;
+        pool.meta_packages(offer, maintainer)?;
     }
     let gone = pool.prune(usize::from(args.keep))?;
+    for offer in &offers {
+        let (name, newest) = (offer.of.name(), pool.newest(offer)?);
+        if !pool.has(offer) {
+            fail!(Input, "{name} is older than the newest {} of its flavour, and no more stay", args.keep;
+                "`--keep` says how many stay; a higher version moves machines back to it");
+        }
+        if newest != offer.of.version {
+            fx.ui.warn(&format!("machines stay with {newest}, which is newer than {name}"));
+        }
+    }
     let releases = pool.index(&name_of(maintainer))?;
     for dir in &releases {
         key.sign(fx, dir)?;
