@@ -3,19 +3,24 @@
 //!
 //! Data (tables, lists, JSON) goes to stdout, everything else to stderr. On a terminal a running step has
 //! a spinner with the time that has passed; elsewhere (a pipe, CI) a step is one line when it starts and
-//! one when it has ended. Nothing here decides anything.
+//! one when it has ended, and one a minute between (`ui/pulse.rs`). Nothing here decides anything.
 //!
 //! Much of what is said has words of packages, logs and trees in it, which are anybody's: what a terminal would act
 //! on is taken out here, once for all. Only data for another program is left as it is. Data that could not be written
 //! is an error, which [`Ui::written`] tells `main`.
 
+mod pulse;
+mod text;
+
 use std::io::{ErrorKind, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{mpsc, Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::formats::printable;
+use self::pulse::Pulse;
+pub use self::text::{ago, bytes, count, seconds};
+use self::text::{columns, fold, harmless, on_one_line, WIDTH};
 
 /// What a spinner goes through; the last one is for its end.
 const TICKS: &[&str] = &["|", "/", "-", "\\", " "];
@@ -28,6 +33,14 @@ pub struct Ui {
     bar: Mutex<Option<ProgressBar>>,
     /// The first failure of stdout ([`Ui::written`]).
     unwritten: Mutex<Option<std::io::Error>>,
+    /// Where nobody watches: what runs, and the thread that tells it.
+    pulse: Option<(Arc<Pulse>, mpsc::Sender<()>)>,
+}
+
+/// Something that runs, until it is dropped.
+pub struct Running<'a> {
+    ui: &'a Ui,
+    id: Option<u64>,
 }
 
 /// A step that is under way; says how long it took when it is dropped through [`Step::done`].
@@ -36,13 +49,19 @@ pub struct Step<'a> {
     name: String,
     start: Instant,
     ended: bool,
+    _running: Running<'a>,
 }
 
 impl Ui {
     pub fn new(verbose: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        Self { verbose, terminal, colour, bar: Mutex::new(None), unwritten: Mutex::new(None) }
+        let pulse = (!terminal).then(|| {
+            let pulse = Arc::new(Pulse::new());
+            let thread = pulse.watch(|line, time| say(&still(&line, time)));
+            (pulse, thread)
+        });
+        Self { verbose, terminal, colour, bar: Mutex::new(None), unwritten: Mutex::new(None), pulse }
     }
 
     /// Does the person want to see more?
@@ -108,11 +127,19 @@ impl Ui {
         } else {
             self.err(&format!("  .. {name}"));
         }
-        Step { ui: self, name, start: Instant::now(), ended: false }
+        let running = Running { ui: self, id: self.pulse.as_ref().map(|(pulse, _)| pulse.begin(&name)) };
+        Step { ui: self, name, start: Instant::now(), ended: false, _running: running }
     }
 
-    /// What the running step is at: shown beside the spinner, nowhere else.
+    /// A program runs, which is told where it is in no step.
+    pub fn running(&self, program: &str) -> Running<'_> {
+        let outside = self.pulse.as_ref().filter(|(pulse, _)| !pulse.is_running());
+        Running { ui: self, id: outside.map(|(pulse, _)| pulse.begin(&harmless(program))) }
+    }
+
+    /// What the running step is at: shown beside the spinner, elsewhere from time to time.
     pub fn progress(&self, text: &str) {
+        self.at(text);
         if let Some(bar) = self.lock().as_ref() {
             bar.set_message(on_one_line(text));
         }
@@ -120,6 +147,7 @@ impl Ui {
 
     /// How far the running step is: a bar where `of` is known (not 0), and what it is at.
     pub fn fraction(&self, done: u64, of: u64, text: &str) {
+        self.at(text);
         if let Some(bar) = self.lock().as_ref() {
             if of > 0 && bar.length().is_none() {
                 let style = ProgressStyle::with_template("{spinner} {prefix} [{elapsed}] [{bar:20}] {wide_msg:.dim}");
@@ -130,6 +158,15 @@ impl Ui {
             }
             bar.set_position(done.min(of));
             bar.set_message(on_one_line(text));
+        }
+    }
+
+    fn at(&self, text: &str) {
+        if let Some((pulse, _)) = &self.pulse {
+            pulse.at(&on_one_line(text));
+            if let Some((line, time)) = pulse.due(Instant::now()) {
+                say(&still(&line, time));
+            }
         }
     }
 
@@ -205,6 +242,7 @@ impl Ui {
 
     fn out(&self, line: &str) {
         self.quietly(|| self.write(&format!("{line}\n")));
+        self.heard();
     }
 
     /// All of stdout goes through here.
@@ -232,9 +270,14 @@ impl Ui {
     }
 
     fn err(&self, line: &str) {
-        self.quietly(|| {
-            let _ = writeln!(std::io::stderr(), "{line}");
-        });
+        self.quietly(|| say(line));
+        self.heard();
+    }
+
+    fn heard(&self) {
+        if let Some((pulse, _)) = &self.pulse {
+            pulse.heard();
+        }
     }
 
     /// Runs `f` with the spinner out of the way.
@@ -281,127 +324,20 @@ impl Drop for Step<'_> {
     }
 }
 
-/// A text that a terminal only shows; its lines and columns are ours.
-fn harmless(text: &str) -> String {
-    text.chars().map(|c| if matches!(c, '\n' | '\t') { c } else { printable(c) }).collect()
-}
-
-/// The same where a line of its own would be taken for one of ours.
-fn on_one_line(text: &str) -> String {
-    text.chars().map(|c| if c == '\n' { ' ' } else { printable(c) }).collect()
-}
-
-/// A duration as a person reads it: `0.4 s`, `12 s`, `3 min 05 s`.
-pub fn seconds(d: Duration) -> String {
-    let s = d.as_secs_f64();
-    if s < 10.0 {
-        format!("{s:.1} s")
-    } else if s < 59.5 {
-        format!("{s:.0} s")
-    } else {
-        let s = s.round() as u64;
-        format!("{} min {:02} s", s / 60, s % 60)
-    }
-}
-
-/// How long ago something was, in the one unit that counts: `40 s`, `12 min`, `5 h`, `3 days`.
-pub fn ago(d: Duration) -> String {
-    match d.as_secs() {
-        s if s < 60 => format!("{s} s"),
-        s if s < 2 * 3600 => format!("{} min", s / 60),
-        s if s < 2 * 86_400 => format!("{} h", s / 3600),
-        s => format!("{} days", s / 86_400),
-    }
-}
-
-/// Bytes as a person reads them, in powers of 1000 as disks are sold: `812 kB`, `4.2 GB`.
-pub fn bytes(n: u64) -> String {
-    let n = n as f64;
-    match n {
-        n if n < 1e3 => format!("{n} B"),
-        n if n < 1e6 => format!("{:.0} kB", n / 1e3),
-        n if n < 1e9 => format!("{:.1} MB", n / 1e6),
-        n => format!("{:.1} GB", n / 1e9),
-    }
-}
-
-/// So many of a thing: `1 commit`, `3 commits`.
-pub fn count(n: usize, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
-}
-
-/// What a report is folded to: a terminal as it opens.
-const WIDTH: usize = 80;
-
-/// Breaks a text into lines of at most `width` characters at its blanks; a longer word stands alone.
-fn fold(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let last = lines.len() - 1;
-        let line = &mut lines[last];
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some((id, (pulse, _))) = self.id.zip(self.ui.pulse.as_ref()) {
+            pulse.end(id);
         }
     }
-    lines
 }
 
-fn columns(rows: &[Vec<String>]) -> Vec<String> {
-    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..count)
-        .map(|i| rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count()).max().unwrap_or(0))
-        .collect();
-    rows.iter()
-        .map(|row| {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                line.push_str(&format!("{cell:<width$}  "));
-            }
-            line.trim_end().to_owned()
-        })
-        .collect()
+fn say(line: &str) {
+    // Whole, whatever other thread writes.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_and_sizes() {
-        assert_eq!(seconds(Duration::from_millis(420)), "0.4 s");
-        assert_eq!(seconds(Duration::from_secs(12)), "12 s");
-        assert_eq!(seconds(Duration::from_secs(185)), "3 min 05 s");
-        assert_eq!(
-            ["40 s", "76 min", "5 h", "3 days"],
-            [40, 4600, 20_000, 260_000].map(|s| ago(Duration::from_secs(s)))
-        );
-        assert_eq!(bytes(812_000), "812 kB");
-        assert_eq!(bytes(4_200_000_000), "4.2 GB");
-        assert_eq!([0, 1, 2].map(|n| count(n, "commit")), ["0 commits", "1 commit", "2 commits"]);
-    }
-
-    #[test]
-    fn terminals_only_show() {
-        let text = "a\x1b[2J\u{202e}b\u{9b}c\r\x07\n\té";
-        assert_eq!(harmless(text), "a\u{fffd}[2J\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}\n\té");
-        assert_eq!(on_one_line(text), "a\u{fffd}[2J\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}  é");
-    }
-
-    #[test]
-    fn long_texts_fold() {
-        assert_eq!(fold("one two three", 7), ["one two", "three"]);
-        assert_eq!(fold("a very-long-word b", 6), ["a", "very-long-word", "b"]);
-        assert_eq!(fold("", 6), [""]);
-    }
-
-    #[test]
-    fn columns_align() {
-        let rows = vec![vec!["a".into(), "long".into()], vec!["bbb".into(), "c".into()]];
-        assert_eq!(columns(&rows), ["a    long", "bbb  c"]);
-    }
+/// The line of something that goes on.
+fn still(line: &str, time: Duration) -> String {
+    format!("  .. {line} ({})", seconds(time))
 }

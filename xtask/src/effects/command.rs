@@ -61,6 +61,7 @@ pub struct Run<'a> {
     pub(super) watch: Option<Watch<'a>>,
     pub(super) until: Option<Until<'a>>,
     pub(super) terminal: bool,
+    pub(super) lasting: bool,
     pub(super) sudo: bool,
     pub(super) any_status: bool,
     pub(super) silence: Option<Duration>,
@@ -83,6 +84,7 @@ impl From<xshell::Cmd<'_>> for Run<'_> {
             watch: None,
             until: None,
             terminal: false,
+            lasting: false,
             sudo: false,
             any_status: false,
             silence: None,
@@ -149,6 +151,13 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn on_terminal(mut self) -> Self {
         self.terminal = true;
+        self
+    }
+
+    /// It runs until it is interrupted, so that it still does is no news.
+    #[must_use]
+    pub fn lasting(mut self) -> Self {
+        self.lasting = true;
         self
     }
 

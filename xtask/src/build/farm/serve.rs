@@ -55,7 +55,7 @@ impl Worker<'_> {
         let distccd = ["distccd", "--port", &port, "--jobs", &jobs].into_iter().chain(fixed).chain(who);
         let serve = sandbox.run(&fx.sh, distccd);
         let hint = format!("is something else on port {port}? --port takes another");
-        fx.change("/", Run::from(serve).or(Kind::Machine, hint).watch(|line| fx.ui.note(line)))?;
+        fx.change("/", Run::from(serve).lasting().or(Kind::Machine, hint).watch(|line| fx.ui.note(line)))?;
         Ok(())
     }
 }
