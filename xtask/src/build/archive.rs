@@ -3,6 +3,7 @@
 //! are checked with.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -47,6 +48,10 @@ impl Archive {
         snapshot: Option<&Snapshot>,
     ) -> Result<Self> {
         let (setting, distribution) = settings.suite(suite)?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        if let Some(date) = snapshot.filter(|date| **date > Snapshot::at(i64::try_from(now).unwrap_or(i64::MAX))) {
+            fail!(Input, "no snapshot of {} can exist yet: that moment is in the future", date.as_str(); "--snapshot with a day of the past");
+        }
         let keyring = trust::keyring(settings, suite)?;
         let own = if snapshot.is_some() { None } else { own(fx, &setting.distribution)? };
         let pinned = snapshot.map(|date| distribution.at(&setting.distribution, date)).transpose()?;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use fs_err as fs;
+use git2::{Oid, Repository};
 
 use super::compiler::Configured;
 use crate::effects::Effects;
@@ -29,8 +30,7 @@ pub fn trim(
     files: &mut BTreeMap<String, String>,
 ) -> Result<()> {
     let step = fx.ui.step(&format!("keep the modules of {listing}"));
-    let modules = required(of.repo, of.tree, listing)?;
-    check(&modules).with_context(|| listing.to_owned())?;
+    let modules = modules(of.repo, of.tree, listing)?;
     let mut there = There::read(of, tree, files)?;
     let config = there.config(of)?;
     // Whatever compiler is here, what is probed stays as the build has it.
@@ -51,6 +51,16 @@ pub fn trim(
         fx.ui.note(&format!("     not modules of this kernel: {}", unknown.join(" ")));
     }
     Ok(())
+}
+
+/// The listing of modules at the path `listing` of a tree.
+///
+/// # Errors
+/// It is not there, or not what `lsmod` prints.
+pub fn modules(repo: &Repository, tree: Oid, listing: &str) -> Result<String> {
+    let text = required(repo, tree, listing)?;
+    check(&text).with_context(|| listing.to_owned())?;
+    Ok(text)
 }
 
 /// Refuses what `lsmod` does not print: every line begins with a module's name.

@@ -4,6 +4,7 @@
 mod outcome;
 mod plan;
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -58,7 +59,7 @@ pub struct Args {
     pub flavour: Option<String>,
     /// How many compilers at once [default: as many as there are processors]
     #[arg(long, short)]
-    pub jobs: Option<usize>,
+    pub jobs: Option<NonZeroUsize>,
     /// Where the packages go [default: beside the repository]
     #[arg(long, value_name = "DIR")]
     pub out: Option<Utf8PathBuf>,
@@ -104,7 +105,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 /// # Errors
 /// See the README, "When it breaks".
 pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8PathBuf> {
-    let plan = plan::plan(workspace, args)?;
+    let plan = plan::plan(fx, workspace, args)?;
     machine::require(fx, plan.host, &[plan.mode.into()])?;
     let builder = Sbuild::here(fx)?;
     builder.has(plan.launcher.needs_binds(), "--farm and --ccache")?;
@@ -124,6 +125,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         Some(own) => source.apart(plan.mode, own, plan.runs)?,
         None => source,
     };
+    let mut expected = plan::expected(&plan, &repo, tree)?;
     let recipe = archive.as_ref().map(|archive| Recipe {
         archive,
         archs: chroot_archs.clone(),
@@ -144,6 +146,9 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         return Ok(plan.out);
     }
     let start = Instant::now();
+    let fresh = fx.scratch_for("packages", &plan.out)?;
+    let scratch = fx.shared_scratch("build")?;
+    Room::Build.require(scratch.path(), "KERNEL_FORK_CACHE puts it on another disk")?;
     let mut chroot = None;
     if let Some(recipe) = &recipe {
         let check = || depends::check(fx, recipe.archive, &recipe.archs, plan.host, &source.depends);
@@ -157,8 +162,6 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let inputs = plan::inputs(&plan, &content, &variables)?;
     say_substituted(fx, &plan.suite, &source);
 
-    let scratch = fx.shared_scratch("build")?;
-    Room::Build.require(scratch.path(), "KERNEL_FORK_CACHE puts it on another disk")?;
     let Some(ready) = build_tree::ready(fx, &repo, &workspace.root, plan.history.tip)? else {
         return planned(fx, &plan, &room, &variables);
     };
@@ -184,7 +187,6 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let dsc = source::pack(fx, scratch.path(), &changelog, &source, &own, &makefile, whole)?;
     step.done("");
 
-    let fresh = fx.scratch_for("packages", &plan.out)?;
     let log = fresh.join("build.log");
     let step = fx.ui.step(&format!("build {} {} ({})", plan.flavour, plan.version.as_str(), plan.mode));
     let mut mounts = Vec::new();
@@ -224,7 +226,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         progress.learn()?;
     }
     let (shares, cached) = launcher.report(fx, &log)?;
-    let expected = plan::expected(&plan, &repo, tree, &adapted.symbols)?;
+    expected.follow_compiler(adapted.symbols.keys());
     audit::built(fx, workspace, fresh.path(), &plan.suite, expected)
         .map_err(|e| outcome::keep_refused(fx, &plan.out, fresh.path(), e))?;
 

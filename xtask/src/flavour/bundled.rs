@@ -44,21 +44,29 @@ pub(super) fn generate(
     }
     let changelog = target::changelog("", settings, inputs, "linux", &settings.series, &version)?;
     files.insert("debian.master/changelog".to_owned(), (changelog.into_bytes(), false));
-    // What the settings replace is replaced as a whole: two packagings in one folder would be neither.
-    let replaced = match settings.packaging {
-        PackagingOf::Bundled => below_debian(repo, inputs.tree)?,
-        PackagingOf::Vendor => Vec::new(),
-    };
+    let replaced = replaced(repo, inputs.tree, settings)?;
     fx.ui.note(&match replaced.is_empty() {
         true => format!("The tree of {} has no packaging: it gets the bundled one.", inputs.tag.name()),
         false => "The bundled packaging replaces the vendor's debian/, as the settings say.".to_owned(),
     });
-    // What they hold (`-rt25`, `-next-20240101`) would end `uname -r`, which ends in the flavour here.
-    let local = repo.find_tree(inputs.tree)?.iter().filter_map(|e| e.name().map(str::to_owned)).collect::<Vec<_>>();
-    let local = local.into_iter().filter(|name| name.starts_with("localversion"));
+    let local = local_versions(repo, inputs.tree)?;
     let gone = replaced.into_iter().filter(|path| !files.contains_key(path)).chain(local).collect();
     let files = files.into_iter().map(|(path, (bytes, executable))| (path, bytes, executable)).collect();
-    Ok(Made { files, gone, version, maintainer: settings.maintainer.clone() })
+    Ok(Made { files, gone, version, maintainer: settings.maintainer.clone(), inputs: String::new() })
+}
+
+/// What the settings replace is replaced as a whole: two packagings in one folder would be neither.
+pub(super) fn replaced(repo: &Repository, tree: Oid, settings: &Settings) -> Result<Vec<String>> {
+    match settings.packaging {
+        PackagingOf::Bundled => below_debian(repo, tree),
+        PackagingOf::Vendor => Ok(Vec::new()),
+    }
+}
+
+/// Files of which what they hold (`-rt25`, `-next-20240101`) would end `uname -r`, which ends in the flavour here.
+pub(super) fn local_versions(repo: &Repository, tree: Oid) -> Result<Vec<String>> {
+    let tree = repo.find_tree(tree)?;
+    Ok(tree.iter().filter_map(|e| e.name().filter(|n| n.starts_with("localversion")).map(str::to_owned)).collect())
 }
 
 /// The configuration of every target, without what Kconfig asks of the compiler: that is the build's.

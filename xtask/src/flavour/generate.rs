@@ -9,7 +9,7 @@ use git2::Repository;
 
 use super::packaging::{required, Packaging};
 use super::target::{self, Inputs, Made};
-use super::{bundled, ubuntu};
+use super::{bundled, inputs, ubuntu};
 use crate::effects::Effects;
 use crate::settings::Settings;
 
@@ -17,12 +17,13 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// A flavour's files are missing or wrong; the tree is not the tag's; Kconfig refuses a symbol.
-pub fn generate(fx: &Effects, repo: &Repository, inputs: &Inputs) -> Result<Made> {
-    let tree = inputs.tree;
+pub fn generate(fx: &Effects, repo: &Repository, of: &Inputs) -> Result<Made> {
+    let tree = of.tree;
     let settings = Settings::parse(&required(repo, tree, "Cargo.toml")?)?;
     let targets = target::all(repo, tree, &settings)?;
-    match Packaging::of(repo, tree)? {
-        Packaging::Bundled => bundled::generate(fx, repo, inputs, &settings, &targets),
-        Packaging::Ubuntu { dir } => ubuntu::generate(fx, repo, inputs, &settings, &targets, &dir),
-    }
+    let made = match Packaging::of(repo, tree)? {
+        Packaging::Bundled => bundled::generate(fx, repo, of, &settings, &targets),
+        Packaging::Ubuntu { dir } => ubuntu::generate(fx, repo, of, &settings, &targets, &dir),
+    }?;
+    Ok(Made { inputs: inputs::digest(repo, of)?.to_string(), ..made })
 }

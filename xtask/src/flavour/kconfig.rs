@@ -264,6 +264,11 @@ fn may_hold(path: &str) -> bool {
     !["xtask", "LICENSES", "scripts/kconfig/tests"].contains(&path)
 }
 
+/// Does Kconfig read the file, for some architecture?
+pub fn reads(path: &str) -> bool {
+    is_kconfig(path) || needed(path)
+}
+
 fn is_kconfig(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with("Kconfig"))
 }

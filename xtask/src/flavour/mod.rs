@@ -9,6 +9,7 @@ pub mod edit;
 pub mod existing;
 pub mod from_config;
 pub mod generate;
+pub mod inputs;
 pub mod kconfig;
 mod kconfig_text;
 pub mod news;

@@ -36,6 +36,8 @@ pub struct Made {
     pub version: Version,
     /// Who signs: the setting as it stands in the tree.
     pub maintainer: String,
+    /// Digest of what they were made from.
+    pub inputs: String,
 }
 
 /// One flavour on one architecture.

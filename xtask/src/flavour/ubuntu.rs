@@ -63,7 +63,7 @@ pub(super) fn generate(
     }
 
     let files = files.into_iter().map(|(path, text)| (path, text.into_bytes(), false)).collect();
-    Ok(Made { files, gone: Vec::new(), version, maintainer: settings.maintainer.clone() })
+    Ok(Made { files, gone: Vec::new(), version, maintainer: settings.maintainer.clone(), inputs: String::new() })
 }
 
 /// The fork's version and the changelog that has it on top: the vendor's with the suffix, or that of the lab's own

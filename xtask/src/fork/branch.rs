@@ -8,6 +8,7 @@ use git2::{Oid, Repository, Signature, Time};
 use super::history::{Root, GENERATED};
 use super::overlay;
 use super::replay::Replayed;
+use super::stale::INPUTS;
 use crate::effects::{repository, Effects, Run, Session};
 use crate::error::Kind;
 use crate::flavour::generate;
@@ -96,8 +97,9 @@ pub fn generated(session: &Session, inputs: &Inputs, made: &target::Made, parent
     let who = Signature::new(name, address.trim_end_matches('>'), &Time::new(inputs.time, 0))?;
     let message = format!(
         "Generated: {version}\n\nMade from the flavours' fragments and metadata for {}.\n\
-         Never edited by hand: `cargo xtask flavour regen` makes it anew.\n\n{GENERATED}: flavour\n",
-        inputs.tag.name()
+         Never edited by hand: `cargo xtask flavour regen` makes it anew.\n\n{GENERATED}: flavour\n{INPUTS}: {}\n",
+        inputs.tag.name(),
+        made.inputs
     );
     session.commit(&who, &who, &message, tree, &[parent])
 }

@@ -19,6 +19,7 @@ pub mod overlay;
 pub mod rebase;
 pub mod replay;
 pub mod snapshot;
+pub mod stale;
 pub mod stopped;
 pub mod switch;
 pub mod tree;

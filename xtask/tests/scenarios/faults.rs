@@ -42,6 +42,7 @@ fn a_link_that_runs_out_of_memory_and_a_disk_that_is_full() {
     );
     assert_ne!(lab.text("kernel/Makefile"), makefile);
     lab.commit("kernel", "no memory");
+    lab.xtask(&["flavour", "regen"]).ok();
     fails(&lab, &["--cross"], 6, &["Killed", "memory", "--jobs"]);
 
     lab.write(
@@ -52,6 +53,7 @@ fn a_link_that_runs_out_of_memory_and_a_disk_that_is_full() {
         ),
     );
     lab.commit("kernel", "no room");
+    lab.xtask(&["flavour", "regen"]).ok();
     fails(&lab, &["--cross"], 6, &["No space left on device", "the disk is full"]);
 }
 

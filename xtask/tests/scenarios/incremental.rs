@@ -50,15 +50,13 @@ fn only_what_changed_is_compiled_and_the_packages_are_a_clean_build_s() {
     std::fs::write(kept(&lab).join("../git/index.lock"), "").unwrap();
 
     // And a build of it came to nothing before there was anything to compile.
-    lab.edit(
-        "kernel/Cargo.toml",
-        "slim = { base = \"tiny\" }",
-        "slim = { base = \"tiny\", modules = \"init/main.c\" }",
-    );
-    lab.commit("kernel", "no listing");
+    lab.write("kernel/init/unused.c", "int unused;\n");
+    lab.commit("kernel", "another line");
     let out = lab.path("none").display().to_string();
+    lab.script("bin/dpkg-source", "#!/bin/sh\nexit 1\n");
+    let path = format!("{}:{}", lab.path("bin").display(), std::env::var("PATH").unwrap());
     let args = ["build", "arm64", "--cross", "--flavour", "slim", "--incremental", "--out", &out];
-    lab.xtask(&args).fails(3, &["no line of lsmod's"]);
+    lab.xtask_with(&[("PATH", &path)], &args).fails(4, &["`dpkg-source` failed"]);
     lab.git("kernel", &["reset", "--quiet", "--hard", "HEAD~1"]);
 
     build(&lab, "second", &["--incremental"]);

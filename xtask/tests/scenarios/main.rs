@@ -36,6 +36,8 @@ mod rebase;
 mod remote;
 mod root;
 mod sandbox;
+mod silence;
+mod stale;
 mod status;
 mod tags;
 mod ubuntu;

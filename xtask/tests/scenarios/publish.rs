@@ -74,6 +74,10 @@ fn a_source_upload_is_signed_and_tried() {
     lab.xtask(&["publish", "--source", "ppa:lab/kernels"]).fails(3, &["signed with your own key"]);
     lab.xtask(&["publish", "--source", "--key", &key]).fails(2, &["--source"]);
     lab.xtask(&["publish", "--source=-x", "--key", &key]).fails(3, &["no place to upload to"]);
+    lab.edit("kernel/Cargo.toml", "suffix = \"+lab\"", "suffix = \"+lab2\"");
+    lab.commit("kernel", "another suffix");
+    lab.xtask(&["publish", "--source", "ppa:lab/kernels", "--key", &key]).fails(7, &["cargo xtask flavour regen"]);
+    lab.git("kernel", &["reset", "--quiet", "--hard", "HEAD~1"]);
     let said = lab.xtask(&["publish", "--source", "ppa:lab/kernels", "--key", &key]).ok();
     let out = format!("kernel-source/{V1}");
     let changes = format!("linux_{V1}_source.changes");

@@ -14,10 +14,11 @@ use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
 use crate::build::objects::Objects;
 use crate::build::tree::Tree;
-use crate::build::{apart, source};
+use crate::build::{apart, source, trim};
 use crate::effects::{repository, Effects};
 use crate::flavour::packaging::{self, Packaging};
 use crate::fork::history::History;
+use crate::fork::stale;
 use crate::formats::abi::Abi;
 use crate::formats::changelog;
 use crate::formats::config::Config;
@@ -161,7 +162,7 @@ impl Plan {
 ///
 /// # Errors
 /// The branch is no fork or has no flavours; a name or a wish that makes no sense.
-pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
+pub fn plan(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Plan> {
     let settings = &workspace.settings;
     let host = arch::find(args.arch.as_deref().unwrap_or(&settings.architecture))?;
     let mode = Mode::choose(args.native, args.cross, args.emulated, host)?;
@@ -222,9 +223,15 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         }
     }
     let modules = setting.modules.clone().filter(|_| !args.no_trim);
+    if let Some(listing) = &modules {
+        trim::modules(&repo, head.tree_id(), listing)?;
+    }
     let launcher = Launcher { farm: args.farm.clone(), ccache: args.ccache };
-    let jobs =
-        args.jobs.or(launcher.jobs()).unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let jobs = args
+        .jobs
+        .map(usize::from)
+        .or(launcher.jobs())
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let plan = Plan {
         history,
         packaging,
@@ -250,6 +257,7 @@ pub fn plan(workspace: &Workspace, args: &Args) -> Result<Plan> {
         fail!(Input, "the vendor has recorded the configuration in {}, and {} has another compiler", plan.recorded_in, plan.suite;
             "without --host it is built in a chroot, where the configuration is adapted to the compiler");
     }
+    stale::current(fx, &repo, &plan.history)?;
     Ok(plan)
 }
 
@@ -279,14 +287,9 @@ pub fn inputs(plan: &Plan, chroot: &str, variables: &[String]) -> Result<String>
 ///
 /// # Errors
 /// The fragment or the annotations cannot be read.
-pub fn expected(
-    plan: &Plan,
-    repo: &git2::Repository,
-    tree: git2::Oid,
-    from_compiler: &BTreeMap<String, String>,
-) -> Result<Expected> {
+pub fn expected(plan: &Plan, repo: &git2::Repository, tree: git2::Oid) -> Result<Expected> {
     let fragment = Config::parse(&packaging::required(repo, tree, &fragment_path(&plan.flavour))?)?;
-    let annotated = audit::expected::annotated(repo, tree, &plan.flavour, plan.host.debian, from_compiler)?;
+    let annotated = audit::expected::annotated(repo, tree, &plan.flavour, plan.host.debian, &BTreeMap::new())?;
     Ok(Expected {
         release: Some(Release { abi: plan.abi.uname(), flavour: plan.flavour.clone() }),
         architecture: Some(plan.host.debian.to_owned()),

@@ -17,6 +17,7 @@ use crate::effects::{repository, Did, Effects, Run};
 use crate::error::Kind;
 use crate::flavour::packaging::{required, Packaging};
 use crate::fork::history::History;
+use crate::fork::stale;
 use crate::formats::changelog;
 use crate::packages::signing::Key;
 use crate::sandbox::Sandbox;
@@ -39,6 +40,7 @@ pub fn publish(fx: &Effects, workspace: &Workspace, host: &str, key: &Key) -> Re
     let repo = repository(&workspace.root)?;
     let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
     let history = History::read(&repo, head.id())?;
+    stale::current(fx, &repo, &history)?;
     let packaging = Packaging::of(&repo, head.tree_id())?;
     let text = required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;
     let version = changelog::top(&text)?.header.version;

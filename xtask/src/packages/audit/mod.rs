@@ -49,6 +49,16 @@ pub struct Expected {
     pub offered: Option<Offered>,
 }
 
+impl Expected {
+    /// Notes symbols that follow the build's compiler.
+    pub fn follow_compiler<'a>(&mut self, symbols: impl Iterator<Item = &'a String>) {
+        let symbols: Vec<&String> = symbols.collect();
+        for annotated in self.annotations.values_mut() {
+            annotated.from_compiler.extend(symbols.iter().map(|s| (*s).clone()));
+        }
+    }
+}
+
 /// Ubuntu's record of a configuration.
 #[derive(Debug)]
 pub struct Annotated {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Was the generated commit made from what the branch has now? Asked before anything slow is made from it.
+//!
+//! Compares digests of the inputs and generates nothing. `build` and `publish --source` call it.
+
+use anyhow::Result;
+use git2::Repository;
+
+use super::history::{trailer, History};
+use super::tree::{changes, file_mode};
+use crate::effects::Effects;
+use crate::flavour::inputs;
+use crate::flavour::target::Inputs;
+
+/// The trailer of a generated commit: the digest of what it was made from.
+pub const INPUTS: &str = "Fork-Inputs";
+
+/// How many changed files a message names.
+const NAMED: usize = 3;
+
+/// Makes sure that `flavour regen` would generate the same.
+///
+/// # Errors
+/// There is no generated commit, or it was made from other files; a flavour's files are missing or wrong.
+pub fn current(fx: &Effects, repo: &Repository, history: &History) -> Result<()> {
+    let Some(generated) = history.generated.last() else {
+        fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
+    };
+    let generated = repo.find_commit(*generated)?;
+    let below = generated.parent(0)?.tree_id();
+    let tip = repo.find_commit(history.tip)?.tree()?;
+    // The tip's tree without what was generated: what `flavour regen` would start from.
+    let mut without = Vec::new();
+    for change in changes(repo, below, generated.tree_id())? {
+        let there = tip.get_path(change.path.as_ref()).ok().map(|e| (e.filemode(), e.id()));
+        if there == change.new {
+            without.push((change.path, change.old.map(|(mode, id)| (file_mode(mode), id))));
+        }
+    }
+    let of = |tree| Inputs { tag: &history.root.tag, time: history.root.time, vendor: history.root.tree, tree };
+    let now = fx.session(repo, |session| inputs::digest(repo, &of(session.tree_with(&tip, &without)?)))?;
+    let then = match trailer(&generated, INPUTS) {
+        Some(digest) => digest,
+        // A version that recorded none made it from what is below it.
+        None => inputs::digest(repo, &of(below))?.to_string(),
+    };
+    if now.to_string() == then {
+        return Ok(());
+    }
+    let changed = changes(repo, generated.tree_id(), tip.id())?;
+    let named: Vec<String> =
+        changed.iter().filter(|c| inputs::is_one(&c.path)).take(NAMED).map(|c| format!("`{}`", c.path)).collect();
+    let named = if named.is_empty() { String::new() } else { format!(" ({} changed since)", named.join(", ")) };
+    fail!(Repository, "the generated commit `{:.12}` was not made from the settings, fragments and Kconfig files of this branch{}", generated.id(), named;
+        "cargo xtask flavour regen");
+}
