@@ -19,6 +19,7 @@ mod scratch;
 mod signals;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,8 @@ pub struct Effects {
     dry: bool,
     cache: Utf8PathBuf,
     scratches: Rc<RefCell<Vec<Utf8PathBuf>>>,
+    /// Objects that a dry run leaves in memory.
+    unborn: RefCell<BTreeSet<String>>,
     /// Since when what was begun is being taken away ([`Effects::cleanup`]).
     cleaning: Cell<Option<Instant>>,
 }
@@ -64,7 +67,7 @@ impl Effects {
             std::env::set_var("GIT_OPTIONAL_LOCKS", "0");
         }
         let (sh, cache) = (xshell::Shell::new()?, files::cache_dir()?);
-        Ok(Self { sh, ui, dry, cache, scratches: Rc::default(), cleaning: Cell::default() })
+        Ok(Self { sh, ui, dry, cache, scratches: Rc::default(), unborn: RefCell::default(), cleaning: Cell::default() })
     }
 
     /// Where chroots, sources and other things that can be made again are kept.
@@ -107,6 +110,20 @@ impl Effects {
             return Ok(());
         }
         Err(failure.into())
+    }
+
+    /// Says what would be done. What only this run has (a scratch directory, an object in memory) no shell can be given
+    /// later: such a line is a comment.
+    fn plan(&self, line: &str) {
+        let mut text = line.to_owned();
+        for id in self.unborn.borrow().iter().filter(|id| line.contains(id.as_str())) {
+            text = text.replace(id.as_str(), "<new>");
+        }
+        let ours = self.scratches.borrow().iter().any(|scratch| line.contains(scratch.as_str()));
+        if ours || text != line {
+            text = format!("# {}", text.replace('\n', "\n# "));
+        }
+        self.ui.planned(&text);
     }
 
     /// Is a change at or below `path` to be left undone?

@@ -119,6 +119,8 @@ pub fn hint(error: &anyhow::Error) -> Option<&str> {
             Some("free room on that disk and run it again; KERNEL_FORK_CACHE puts the cache on another one")
         }
         ErrorKind::PermissionDenied => Some("`ls -ld` shows the owner and the mode of that path"),
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Some("is that path right?"),
+        ErrorKind::ResourceBusy => Some("a mount point cannot be replaced: name a directory below it"),
         ErrorKind::ReadOnlyFilesystem => Some("use another file system, or mount this one read-write"),
         _ => None,
     }

@@ -144,10 +144,7 @@ impl Settings {
         struct Metadata {
             fork: Settings,
         }
-        let file: File = toml::from_str(text).map_err(|e| {
-            let hint = "the table is `[workspace.metadata.fork]` in the top Cargo.toml; `git log -p Cargo.toml` has one that worked";
-            anyhow::Error::from(e).context(Failure::new(Kind::Input, "the fork's settings cannot be used").hint(hint))
-        })?;
+        let file: File = toml::from_str(text).map_err(|error| unusable(text, &error))?;
         let settings = file.workspace.metadata.fork;
         settings.check()?;
         Ok(settings)
@@ -155,10 +152,10 @@ impl Settings {
 
     fn check(&self) -> Result<()> {
         Suffix::parse(&self.suffix).map_err(|e| {
-            anyhow::Error::from(e).context(
-                Failure::new(Kind::Input, format!("setting `suffix` is `{}`", self.suffix)).hint("for example `+lab`"),
-            )
+            let text = format!("setting `suffix` is `{}`: {}", self.suffix, e.message);
+            Failure::new(Kind::Input, text).hint("for example `+lab`")
         })?;
+        self.suite(&self.series).context("setting `series`")?;
         crate::arch::find(&self.architecture)?;
         let well_formed = |m: &str| {
             m.split_once(" <").is_some_and(|(n, a)| !n.trim().is_empty() && a.ends_with('>') && a.contains('@'))
@@ -214,6 +211,32 @@ impl Settings {
                 "the settings have {}; `[workspace.metadata.fork.suites.{name}]` would add it", list(self.suites.keys())),
         }
     }
+}
+
+/// Why the settings cannot be used, in the words of whoever edits them.
+fn unusable(text: &str, error: &toml::de::Error) -> Failure {
+    let failure = |why: String| Failure::new(Kind::Input, format!("the fork's settings cannot be used: {why}"));
+    if text.lines().any(|line| line.starts_with("<<<<<<< ")) {
+        return failure("they have conflict marks of git".to_owned()).hint("edit the file, then `git add Cargo.toml`");
+    }
+    if !text.lines().any(|line| line.trim() == "[workspace.metadata.fork]") {
+        return failure("there is no table `[workspace.metadata.fork]`".to_owned())
+            .hint("is the name of the table right? `git log -p Cargo.toml` has one that worked");
+    }
+    let at = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+    let line = at.matches('\n').count() + 1;
+    let shown = text.lines().nth(line - 1).unwrap_or_default();
+    let said = error.message();
+    if let Some(key) = said.strip_prefix("missing field ") {
+        let example =
+            if key == "`suffix`" { "`suffix = \"+lab\"`" } else { "`git log -p Cargo.toml` has one that worked" };
+        return failure(format!("setting {key} is missing in the table at line {line}, `{shown}`")).hint(example);
+    }
+    let why = failure(format!("line {line}, `{shown}`: {}", said.replace("struct Flavour", "a table")));
+    if said.contains("struct Flavour") {
+        return why.hint("a flavour is a table, as in `NAME = { base = \"generic\" }`");
+    }
+    why.hint("the table is `[workspace.metadata.fork]`; `git log -p Cargo.toml` has one that worked")
 }
 
 /// The text of a `Cargo.toml` with string settings changed and everything else as it was.

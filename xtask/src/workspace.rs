@@ -44,10 +44,16 @@ impl Workspace {
     pub fn find(start: &Utf8Path) -> Result<Self> {
         let start = start.canonicalize_utf8().with_context(|| format!("cannot find {start}"))?;
         for dir in start.ancestors() {
-            let Ok(text) = fs_err::read_to_string(dir.join("Cargo.toml")) else { continue };
+            let file = dir.join(SETTINGS);
+            let bytes = fs_err::read(&file).unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
             if text.contains("[workspace.metadata.fork") {
-                let settings = Settings::parse(&text).with_context(|| format!("{dir}/Cargo.toml"))?;
+                let settings = Settings::parse(&text).with_context(|| file.to_string())?;
                 return Ok(Self { root: dir.to_owned(), settings });
+            }
+            if dir.join("xtask/src/settings.rs").is_file() {
+                fail!(Input, "`{file}` cannot be read or has no `[workspace.metadata.fork]`";
+                    "`git checkout HEAD -- {file}` takes it back to the last commit");
             }
         }
         fail!(Input, "{start} is in no fork repository"; "call it inside a clone, where Cargo.toml has `[workspace.metadata.fork]`");
@@ -60,7 +66,9 @@ impl Workspace {
     pub fn here() -> Result<Self> {
         let dir = std::env::current_dir().context("there is no current directory")?;
         let dir = Utf8PathBuf::try_from(dir).map_err(|e| {
-            anyhow::Error::from(e).context(Failure::new(Kind::Input, "the current directory's name is not UTF-8"))
+            let shown = e.as_path().display().to_string();
+            Failure::new(Kind::Input, format!("the name of the current directory is not UTF-8: `{shown}`"))
+                .hint("rename that directory, or move the clone")
         })?;
         Self::find(&dir)
     }
@@ -72,7 +80,10 @@ impl Workspace {
     pub fn first_flavour(&self) -> Result<&str> {
         let flavours = &self.settings.flavours;
         let first = flavours.iter().find(|(_, f)| f.base != TINY).or_else(|| flavours.iter().next());
-        Ok(first.context("the settings have no flavour")?.0)
+        match first {
+            Some((name, _)) => Ok(name),
+            None => fail!(Input, "the settings have no flavour"; "`cargo xtask flavour new NAME` makes one"),
+        }
     }
 
     /// The directory of the repository's objects.

@@ -67,7 +67,10 @@ pub fn compile(root: &Root, releases: &[Release], host: &Arch) -> Result<Made> {
         let make = ["make", "-C", &headers, "M=/mnt/probe", "modules"];
         let mut last = Vec::new();
         let make = root.sandbox().change(dir.path(), "/mnt/probe").run(&root.fx().sh, make);
-        let run = Run::from(make).any_status().or(Kind::Machine, "");
+        let run = Run::from(make).any_status().or(
+            Kind::Machine,
+            "the build needs a user namespace: `cargo xtask doctor` shows whether this machine has them",
+        );
         let made = root.fx().read(run.watch(|line| last.push(line.to_owned())))?;
         let mut say = |what: String| {
             let why = "DKMS, and whoever needs a driver of their own, could not use this kernel";

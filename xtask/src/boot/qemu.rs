@@ -90,7 +90,7 @@ impl Machine {
             endless.get() || console::is_end(line)
         };
         let hint = format!("qemu-system-{} is in the package {}", self.arch.qemu, self.kind.package);
-        let run = Run::from(self.command(fx, job)).or(Kind::Machine, hint.as_str());
+        let run = Run::from(self.command(fx, job)).ends_with_us().or(Kind::Machine, hint.as_str());
         let answer = fx.read(run.any_status().until(enough).until_silence(job.watchdog))?;
         if answer.ended == Ended::Itself && !answer.status.success() {
             fail!(Machine, "QEMU failed with {}: {}", answer.status, lines.last().map_or("", String::as_str); "{hint}");

@@ -22,6 +22,7 @@ use crate::effects::{Effects, Run};
 use crate::error::Kind;
 use crate::machine::disk::Room;
 use crate::sandbox::Unpacked;
+use crate::ui::count;
 
 /// What a chroot is made from.
 pub struct Recipe<'a> {
@@ -340,6 +341,14 @@ impl Chroot {
         let used = fs_err::metadata(self.tar.with_extension("json")).and_then(|m| m.modified());
         let age = used.ok().and_then(|used| used.elapsed().ok()).unwrap_or_default();
         age.as_secs() / 86_400
+    }
+
+    /// When a build last used it: `today`, `3 days ago`.
+    pub fn last_used(&self) -> String {
+        match self.unused_days() {
+            0 => "today".to_owned(),
+            days => format!("{} ago", count(days as usize, "day")),
+        }
     }
 
     /// Is the tar file what was made? Programs out of a damaged one would build a damaged kernel.

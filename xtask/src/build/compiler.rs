@@ -17,6 +17,7 @@ use crate::flavour::kconfig::{self, Kconfig, Programs};
 use crate::formats::annotations::Annotations;
 use crate::formats::config::{Config, Value};
 use crate::formats::FormatError;
+use crate::ui::count;
 
 /// What is being built, as far as its configuration goes.
 pub struct Configured<'a> {
@@ -63,7 +64,7 @@ pub fn adapt(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured,
         annotations.set(&mismatch.symbol, &format!("{arch}-{}", of.flavour), value)?;
         changed.insert(mismatch.symbol, value.map_or("-", Value::as_str).to_owned());
     }
-    step.done(&format!("{} symbols differ from the series' own", changed.len()));
+    step.done(&format!("{} other than with the series' own", count(changed.len(), "symbol")));
     Ok(Adapted { symbols: changed, files: BTreeMap::from([(path, annotations.to_text())]) })
 }
 

@@ -10,7 +10,7 @@ use git2::{ObjectType, Oid};
 
 use crate::effects::Effects;
 use crate::formats::buildlog::{event, Event};
-use crate::ui::seconds;
+use crate::ui::{count, seconds};
 
 /// What has been seen of a build so far.
 pub struct Progress<'a> {
@@ -75,7 +75,7 @@ fn text(part: &str, made: u64, expected: Option<u64>, passed: Duration) -> Strin
             };
             format!("{part}: {made} of {expected} objects{left}")
         }
-        _ if made > 0 => format!("{part}: {made} objects"),
+        _ if made > 0 => format!("{part}: {}", count(made as usize, "object")),
         _ => part.to_owned(),
     }
 }

@@ -64,7 +64,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let who = branch::identity(fx, &dir)?;
     let old = by_hand(&repo, tip)?;
     let tag = match &args.tag {
-        Some(tag) => Tag::parse(tag)?,
+        Some(tag) => super::vendor_tag(tag)?,
         None => Tag::parse(&tag_of(&repo, old.tree)?)?,
     };
     let url = args.url.as_deref().unwrap_or(&here.settings.url);

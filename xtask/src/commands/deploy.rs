@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::audit;
@@ -59,7 +59,12 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         Some(dir) => dir.clone(),
         None => built::newest(&workspace)?,
     };
-    let of = metadata::read(&dir).with_context(|| format!("{dir} has no record of a finished build"))?;
+    if !dir.is_dir() {
+        fail!(Input, "there is no directory `{dir}`"; "name a directory of packages that `cargo xtask build` made");
+    }
+    let Some(of) = metadata::read(&dir) else {
+        fail!(Input, "`{dir}` has no record of a finished build"; "`cargo xtask build` makes a directory that has");
+    };
     let set = audit::passes(fx, &workspace, &dir, of.clone())?;
     let new = Identity::of(&set)?.release.uname();
     let (packages, needs) = what(&dir, &set)?;

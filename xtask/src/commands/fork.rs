@@ -54,7 +54,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 /// # Errors
 /// See the README, "When it breaks".
 pub fn fork_from(fx: &Effects, here: &Workspace, args: &Args) -> Result<()> {
-    let tag = Tag::parse(&args.tag)?;
+    let tag = super::vendor_tag(&args.tag)?;
     if let Some(series) = &args.series {
         here.settings.suite(series)?;
     }
@@ -113,7 +113,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         fail!(Input, "`{name}` is no name for a branch");
     }
     if repo.find_reference(&refname).is_ok() {
-        fail!(Repository, "there is a branch {name} already"; "`--branch NAME` makes another; `git switch {name}` goes to it");
+        fail!(Repository, "there is a branch {name} already"; "`git switch {name} && cargo xtask rebase {}` moves it to that tag; `--branch NAME` makes another", tag.name());
     }
     branch::clean(fx, &workspace.root)?;
 

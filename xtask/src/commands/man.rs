@@ -7,6 +7,7 @@ use clap::{Command, CommandFactory};
 
 use super::Cli;
 use crate::effects::{Did, Effects};
+use crate::ui::count;
 
 /// Write a man page for each command
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,7 @@ pub fn run(fx: &Effects, args: &Args) -> Result<()> {
         return Ok(());
     }
     let pages = pages(fx, &dir, Cli::command().version(None::<&str>), "cargo-xtask")?;
-    fx.ui.note(&format!("{pages} man pages in {dir}"));
+    fx.ui.note(&format!("{} in {dir}", count(pages, "man page")));
     Ok(())
 }
 

@@ -33,6 +33,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::effects::Effects;
+use crate::error::{Failure, Kind};
+use crate::formats::tag::Tag;
 
 /// A kernel fork that carries its own workflow.
 #[derive(Debug, Parser)]
@@ -85,8 +87,40 @@ impl Cli {
     /// # Errors
     /// Whatever goes wrong in it.
     pub fn run(self, fx: &Effects) -> Result<()> {
+        refuse_empty(std::env::args().skip(1))?;
         self.command.map_or_else(|| status::run(fx), |command| command.run(fx))
     }
+}
+
+/// The vendor tag that the user names.
+///
+/// # Errors
+/// It is none; a name that was meant is a hint.
+fn vendor_tag(text: &str) -> Result<Tag> {
+    Tag::parse(text).map_err(|error| {
+        let meant = ["Ubuntu-", "v", "debian/"].map(|kind| format!("{kind}{text}"));
+        let meant = meant.iter().find(|name| Tag::parse(name).is_ok());
+        let hint = meant.map(|name| format!("did you mean `{name}`?"));
+        let hint = hint.unwrap_or("`cargo xtask tags` lists the releases of the fork's series".to_owned());
+        Failure::new(Kind::Input, error.to_string()).hint(hint).into()
+    })
+}
+
+/// Makes sure that no option has an empty value, which is an unset variable in a script: it means neither the
+/// default nor anything else. What is behind `--` is for another program.
+///
+/// # Errors
+/// One is empty.
+fn refuse_empty(args: impl Iterator<Item = String>) -> Result<()> {
+    let mut before = String::new();
+    for arg in args.take_while(|arg| arg != "--") {
+        let of = if arg.is_empty() { before.as_str() } else { arg.strip_suffix('=').unwrap_or_default() };
+        if of.starts_with("--") {
+            fail!(Input, "`{of}` is empty"; "give a value, or leave the option out");
+        }
+        before = arg;
+    }
+    Ok(())
 }
 
 impl Command {
@@ -120,6 +154,22 @@ impl Command {
             Command::Rebase(args) => rebase::run(fx, args),
             Command::Tags(args) => tags::run(fx, args),
             Command::Upgrade(args) => upgrade::run(fx, args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refuse_empty;
+
+    #[test]
+    fn empty_values() {
+        let empty = |args: &[&str]| refuse_empty(args.iter().map(|a| (*a).to_owned())).is_err();
+        for bad in [&["build", "--out", ""][..], &["build", "--out="], &["fork", "v6.1", "--into", ""]] {
+            assert!(empty(bad), "{bad:?}");
+        }
+        for good in [&["fork", ""][..], &["build", "--out", "x"], &["chroot", "shell", "x", "--", "--a", ""]] {
+            assert!(!empty(good), "{good:?}");
         }
     }
 }

@@ -11,7 +11,6 @@ use crate::fork::replay::{replay, Carry};
 use crate::fork::stopped::Stopped;
 use crate::fork::switch::recover;
 use crate::fork::{backup, branch, snapshot};
-use crate::formats::tag::Tag;
 use crate::ui::count;
 use crate::workspace::Workspace;
 
@@ -112,7 +111,7 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
     let history = History::read(repo, repo.head()?.peel_to_commit()?.id())?;
     let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
     let tag = match &args.tag {
-        Some(tag) => Tag::parse(tag)?,
+        Some(tag) => super::vendor_tag(tag)?,
         None => {
             let releases = snapshot::releases(fx, url, &history.root.tag)?;
             match (releases.successor(), releases.all.is_empty()) {

@@ -13,6 +13,7 @@ use crate::fork::rebase::{finish, graft_too, Desk};
 use crate::fork::replay::{replay, summary};
 use crate::fork::stopped::{forget, ids, Stopped};
 use crate::fork::switch::{switch, Switch};
+use crate::ui::count;
 
 /// What the journal calls taking a rebase back.
 pub const UNDO: &str = "rebase --undo";
@@ -139,7 +140,7 @@ pub fn undo(desk: &Desk, recovered: Option<&str>) -> Result<()> {
         return Ok(());
     }
     let Some(last) = backups.first() else {
-        fail!(Repository, "{name} has not been rebased"; "`cargo xtask rebase --status` lists what can be taken back");
+        fail!(Repository, "{name} has not been rebased"; "there is nothing to take back; `cargo xtask rebase TAG` moves the branch to a tag");
     };
     branch::clean(fx, &workspace.root)?;
     let undone = backup::next(repo, UNDONE, &branch)?;
@@ -174,8 +175,8 @@ pub fn status(fx: &Effects, repo: &Repository) -> Result<()> {
         fx.ui.data(&format!("{} stopped at {commit:.12} ({})", stopped.what, summary(repo, commit)));
         fx.ui.data(&format!("in conflict: {}", stopped.conflicts.join(", ")));
         fx.ui.data(&format!(
-            "{} commits done, {} to come",
-            stopped.kept.len() + stopped.dropped.len(),
+            "{} done, {} to come",
+            count(stopped.kept.len() + stopped.dropped.len(), "commit"),
             stopped.rest.len()
         ));
     }

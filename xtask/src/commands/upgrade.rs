@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use git2::{FileMode, Oid, Repository};
 
 use crate::effects::{repository, Effects, Run, Session};
+use crate::error::Kind;
 use crate::fork::history::{trailer, History};
 use crate::fork::rebase::{finish, Desk};
 use crate::fork::replay::{replay, Carry};
@@ -59,7 +60,8 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let dir = scratch.join("workflow.git");
     fx.read(fx.git(scratch.path()).args(["init", "--quiet", "--bare", dir.as_str()]))?;
     let fetch = network(fx, &dir, &from, &["fetch", "--progress", "--no-tags", "--", &from, "+HEAD:refs/heads/new"]);
-    fx.read(fetch.watch(|line| fx.ui.progress(line)))?;
+    let hint = format!("is `{from}` right, and can this machine reach it? `--from` names another");
+    fx.read(fetch.or(Kind::Network, hint).watch(|line| fx.ui.progress(line)))?;
     let source = repository(&dir)?;
     let new = source.find_reference("refs/heads/new")?.peel_to_commit()?;
     step.done("");

@@ -12,6 +12,7 @@ use xshell::cmd;
 
 use crate::effects::{Did, Effects, Run};
 use crate::error::Kind;
+use crate::ui::count;
 
 const SCRIPT: &str = include_str!("target.sh");
 /// What every connection is made with: no question, no wait for ever.
@@ -76,7 +77,7 @@ impl<'a> Target<'a> {
         let name = scratch.path().file_name().context("a scratch has a name")?.trim_start_matches('.').to_owned();
         let dir = format!("/var/tmp/{name}");
         self.change(&["room", &dir], "there must be room in its /var/tmp")?;
-        let step = fx.ui.step(&format!("copy {} packages to {host}", packages.len()));
+        let step = fx.ui.step(&format!("copy {} to {host}", count(packages.len(), "package")));
         let there = format!("{host}:{dir}/");
         let copied = fx.change("/", Run::from(cmd!(fx.sh, "scp -q {OPTIONS...} -- {packages...} {there}")));
         let did = copied.and_then(|_| {

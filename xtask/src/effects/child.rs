@@ -58,7 +58,7 @@ impl Effects {
     pub fn output<'a>(&self, path: impl AsRef<Utf8Path>, run: impl Into<Run<'a>>) -> Result<Option<Output>> {
         let mut run = run.into();
         if self.planned(path.as_ref()) {
-            self.ui.planned(&run.line());
+            self.plan(&run.line());
             return Ok(None);
         }
         self.ui.command(&run.line());

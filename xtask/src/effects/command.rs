@@ -254,7 +254,9 @@ impl<'a> Run<'a> {
             return line.clone();
         }
         let mut line = String::new();
-        if let Some(Ok(text)) = self.stdin.as_deref().filter(|b| b.len() < 4096).map(std::str::from_utf8) {
+        if let Some(Ok(text)) =
+            self.stdin.as_deref().filter(|b| b.len() < 4096 && !b.contains(&0)).map(std::str::from_utf8)
+        {
             line.push_str(&format!("printf %s {} | ", quote(OsStr::new(text))));
         }
         if let Some(dir) = self.command.get_current_dir() {

@@ -22,7 +22,10 @@ pub(super) fn cache_dir() -> Result<Utf8PathBuf> {
     var("KERNEL_FORK_CACHE")
         .or_else(|| var("XDG_CACHE_HOME").map(|d| d.join("kernel-fork")))
         .or_else(|| var("HOME").map(|d| d.join(".cache/kernel-fork")))
-        .context("neither KERNEL_FORK_CACHE nor XDG_CACHE_HOME nor HOME is set")
+        .ok_or_else(|| {
+            let failure = Failure::new(Kind::Machine, "neither KERNEL_FORK_CACHE nor XDG_CACHE_HOME nor HOME is set");
+            failure.hint("`export HOME=DIR`, or `export KERNEL_FORK_CACHE=DIR`").into()
+        })
 }
 
 impl Effects {
@@ -61,7 +64,7 @@ impl Effects {
             return Ok(Did::Done);
         }
         if self.planned(path) {
-            self.ui.planned(&format!("# write {} ({} bytes)", quote(path), bytes.len()));
+            self.plan(&format!("# write {} ({} bytes)", quote(path), bytes.len()));
             return Ok(Did::Planned);
         }
         let dir = path.parent().context("a file has a directory")?;
@@ -84,7 +87,7 @@ impl Effects {
             return Ok(Did::Done);
         }
         if self.planned(path) {
-            self.ui.planned(&format!("mkdir -p {}", quote(path)));
+            self.plan(&format!("mkdir -p {}", quote(path)));
             return Ok(Did::Planned);
         }
         self.make_dir(path)?;
@@ -103,7 +106,10 @@ impl Effects {
                 Ok(()) => fs::set_permissions(dir, PermissionsExt::from_mode(KEPT))?,
                 // Another process was faster.
                 Err(e) if e.kind() == ErrorKind::AlreadyExists && dir.is_dir() => {}
-                Err(e) => return Err(e).with_context(|| format!("cannot make {dir}")),
+                Err(e) => {
+                    let failure = Failure::new(Kind::Machine, format!("cannot make {dir}"));
+                    return Err(e).context(failure.hint("KERNEL_FORK_CACHE names another place for the cache"));
+                }
             }
         }
         Ok(())
@@ -118,7 +124,7 @@ impl Effects {
         let (from, to) = (from.as_ref(), to.as_ref());
         self.create_dir(parent(to))?;
         if self.planned(to) {
-            self.ui.planned(&format!("mv -T {} {}", quote(from), quote(to)));
+            self.plan(&format!("mv -T {} {}", quote(from), quote(to)));
             return Ok(Did::Planned);
         }
         fs::rename(from, to).with_context(|| format!("cannot move {from} to {to}"))?;
@@ -134,7 +140,7 @@ impl Effects {
         let (from, to) = (from.as_ref(), to.as_ref());
         self.create_dir(parent(to))?;
         if self.planned(to) {
-            self.ui.planned(&format!("mv -T --exchange {} {}", quote(from), quote(to)));
+            self.plan(&format!("mv -T --exchange {} {}", quote(from), quote(to)));
             return Ok(Did::Planned);
         }
         // A scratch is its owner's alone; what is published is for everybody.
@@ -177,7 +183,7 @@ impl Effects {
     pub fn remove(&self, path: impl AsRef<Utf8Path>) -> Result<Did> {
         let path = path.as_ref();
         if self.planned(path) {
-            self.ui.planned(&format!("rm -rf {}", quote(path)));
+            self.plan(&format!("rm -rf {}", quote(path)));
             return Ok(Did::Planned);
         }
         let gone = if path.is_dir() && !path.is_symlink() { self.remove_dir(path) } else { fs::remove_file(path) };

@@ -21,7 +21,12 @@ use super::Effects;
 /// # Errors
 /// There is none.
 pub fn repository(path: &Utf8Path) -> Result<Repository> {
-    Repository::open(path).with_context(|| format!("{path} is no git repository"))
+    match Repository::open(path) {
+        Err(e) if e.code() == git2::ErrorCode::NotFound => {
+            fail!(Input, "`{path}` has no .git: a downloaded archive is not enough"; "`git clone` makes a repository")
+        }
+        opened => opened.with_context(|| format!("{path} is no git repository")),
+    }
 }
 
 /// Makes sure that each name in a tree that came from elsewhere is that of one file in its directory: neither
@@ -214,7 +219,8 @@ impl Session<'_> {
     /// A ref is not where it was said to be; a lock is held.
     pub fn publish(&self, moves: &[RefMove]) -> Result<Did> {
         if self.fx.planned(self.git_dir()?) {
-            moves.iter().for_each(|m| self.fx.ui.planned(&m.line()));
+            self.store()?;
+            moves.iter().for_each(|m| self.fx.plan(&m.line()));
             return Ok(Did::Planned);
         }
         self.store()?;
@@ -240,14 +246,16 @@ impl Session<'_> {
     /// # Errors
     /// No room on the disk.
     pub fn store(&self) -> Result<()> {
-        if self.fx.planned(self.git_dir()?) {
-            return Ok(());
-        }
+        let planned = self.fx.planned(self.git_dir()?);
         // Another handle on the same repository: it has neither the memory nor the lent objects.
         let disk = Repository::open(self.repo.path())?;
         let disk = disk.odb()?;
         for id in self.made.borrow().iter() {
             if !disk.exists(*id) {
+                if planned {
+                    self.fx.unborn.borrow_mut().insert(id.to_string());
+                    continue;
+                }
                 let object = self.odb.read(*id)?;
                 disk.write(object.kind(), object.data())?;
             }

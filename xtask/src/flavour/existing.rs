@@ -85,8 +85,17 @@ pub fn config(repo: &Repository, tree: Oid, arch: &str, flavour: &str) -> Result
     let path = format!("debian.master/config/{arch}/config.flavour.{flavour}");
     match text(repo, tree, &path)? {
         Some(text) => Ok(Config::parse_lenient(&text)),
-        None => fail!(Input, "there is no generated configuration of `{flavour}` for {arch}";
-            "commit its files, then `cargo xtask flavour regen`"),
+        None => {
+            let dir = repo.find_tree(tree)?.get_path(format!("debian.master/config/{arch}").as_ref());
+            let dir = dir.and_then(|entry| repo.find_tree(entry.id()));
+            let names = dir.iter().flatten().filter_map(|entry| String::from_utf8(entry.name_bytes().to_vec()).ok());
+            let names = names.filter_map(|name| Some(name.strip_prefix("config.flavour.")?.to_owned()));
+            let names: Vec<String> = names.collect();
+            if names.is_empty() {
+                fail!(Input, "there is no generated configuration of `{flavour}` for {arch}"; "commit its files, then `cargo xtask flavour regen`");
+            }
+            fail!(Input, "there is no generated configuration of `{flavour}` for {arch}"; "this tree has those of {}", names.join(", "))
+        }
     }
 }
 

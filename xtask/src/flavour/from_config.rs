@@ -13,6 +13,7 @@ use crate::arch::Arch;
 use crate::effects::Effects;
 use crate::formats::config::{Config, Value, ValueKind};
 use crate::settings::TINY;
+use crate::ui::count;
 
 /// How Kconfig begins every `.config` that it writes.
 const WRITTEN: &str = "# Automatically generated file; DO NOT EDIT.";
@@ -60,6 +61,6 @@ pub fn fragment(
             _ => {}
         }
     }
-    step.done(&format!("{} symbols differ", fragment.len()));
+    step.done(&format!("{} other than its base's", count(fragment.len(), "symbol")));
     Ok(fragment)
 }

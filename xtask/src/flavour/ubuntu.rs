@@ -20,6 +20,7 @@ use crate::formats::config::Config;
 use crate::formats::version::Version;
 use crate::formats::{changelog, rules_mk, FormatError};
 use crate::settings::{Settings, TINY};
+use crate::ui::count;
 use crate::workspace::vars_path;
 
 pub(super) fn generate(
@@ -175,14 +176,14 @@ fn annotations(
         let with = resolve::resolve(&base.kconfig, &target.flavour, &start, &target.fragment)?;
 
         annotations.add_flavour(&name, &format!("{arch}-{of}"))?;
-        let mut count = 0;
+        let mut differ = 0;
         for (symbol, _, value) in base.resolved.diff(&with) {
             if !base.kconfig.probed.contains(&symbol) {
                 annotations.set(&symbol, &name, value.as_ref())?;
-                count += 1;
+                differ += 1;
             }
         }
-        step.done(&format!("{count} symbols differ from {of}"));
+        step.done(&format!("{} other than in {of}", count(differ, "symbol")));
     }
     Ok(annotations)
 }

@@ -10,7 +10,6 @@ use super::overlay;
 use super::replay::Replayed;
 use super::stale::INPUTS;
 use crate::effects::{repository, Effects, Run, Session};
-use crate::error::Kind;
 use crate::flavour::generate;
 use crate::flavour::target::{self, Inputs};
 
@@ -72,7 +71,11 @@ pub fn whole(fx: &Effects, session: &Session, root: &Root, replayed: &Replayed) 
 /// git has not been told.
 pub fn identity(fx: &Effects, dir: &Utf8Path) -> Result<Signature<'static>> {
     let hint = "`git config --global user.name NAME` and `git config --global user.email ADDRESS`";
-    let said = fx.read(Run::from(fx.git(dir).args(["var", "GIT_COMMITTER_IDENT"])).or(Kind::Machine, hint))?.text();
+    let said = fx.read(Run::from(fx.git(dir).args(["var", "GIT_COMMITTER_IDENT"])).any_status())?;
+    if !said.status.success() {
+        fail!(Machine, "git does not know your name and e-mail address, which new commits have"; "{hint}");
+    }
+    let said = said.text();
     let parse = || -> Option<Signature<'static>> {
         let (name, rest) = said.split_once(" <")?;
         let (address, when) = rest.split_once("> ")?;

@@ -12,6 +12,7 @@ use git2::{Oid, Repository};
 
 use super::tree::{changes, Entry};
 use crate::effects::{Did, Effects, Journal, Move, RefMove, Run, Session};
+use crate::ui::count;
 use crate::workspace::SETTINGS;
 
 /// Where to.
@@ -158,7 +159,7 @@ fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) ->
         }
     }
     if let Some(first) = theirs.first() {
-        fail!(Repository, "an earlier run was killed while it updated the work tree, and {} files have changed since ({first})", theirs.len();
+        fail!(Repository, "an earlier run was killed while it updated the work tree, and what it had written has changed since: {} (`{first}`)", count(theirs.len(), "file");
             "copy them elsewhere and `git checkout HEAD -- FILE`, then run this again");
     }
     fx.change(root, Run::from(fx.git(root).args(["checkout-index", "--force", "-z", "--stdin"])).stdin(restore))?;

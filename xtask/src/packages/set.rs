@@ -58,7 +58,7 @@ impl Set {
             } else if path.is_file() {
                 files.push(path.clone());
             } else {
-                fail!(Input, "there is no {path}"; "name a directory of packages, or .deb files");
+                fail!(Input, "no such file or directory: `{path}`"; "name a directory of packages, or .deb files");
             }
         }
         let mut set = Set::default();

@@ -36,7 +36,7 @@ pub fn ago(d: Duration) -> String {
         s if s < 60 => format!("{s} s"),
         s if s < 2 * 3600 => format!("{} min", s / 60),
         s if s < 2 * 86_400 => format!("{} h", s / 3600),
-        s => format!("{} days", s / 86_400),
+        s => count((s / 86_400) as usize, "day"),
     }
 }
 

@@ -90,6 +90,13 @@ fn the_commands_can_be_pasted() {
     // Pasted with the rest, it makes no file empty.
     assert!(said.contains("# write ") && !said.contains("cat >"), "{said}");
     assert!(said.contains("symbolic-ref") && said.contains("read-tree -m -u"), "{said}");
+    // Lines that are no comments name no scratch directory, and no object that is only in memory.
+    for line in said.lines().filter(|line| !line.starts_with('#')) {
+        assert!(!line.contains("/.kernel-fork."), "{line}");
+        for id in line.split(|c: char| !c.is_ascii_hexdigit()).filter(|w| w.len() == 40 && !w.starts_with("000000")) {
+            lab.git("kernel", &["cat-file", "-e", id]);
+        }
+    }
     let suite = codename();
     let said = lab.xtask(&["--dry-run", "chroot", "create", &suite]).ok().stdout;
     assert!(said.contains("mmdebstrap --mode=unshare") && said.contains(&suite), "{said}");

@@ -167,3 +167,23 @@ fn a_run_on_another_machine_keeps_its_locks() {
     assert!(!lab.path("kernel/.git/refs/heads/6.1-tickless.lock").exists());
     assert!(!lab.path("kernel/.git/kernel-fork.lock").exists());
 }
+
+#[test]
+fn what_a_test_has_started_ends_with_it() {
+    let lab = Lab::without_cache();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("git://{}/x", silent.local_addr().unwrap());
+    // A thread for the test that is killed: the kernel sees no difference.
+    let (mut sleep, mut ours, asked) = std::thread::scope(|scope| {
+        let started = scope.spawn(|| {
+            let sleep = lab.command("sleep", ".").arg("300").spawn().unwrap();
+            let ours = lab.spawn(&["fork", TAG, "--url", &url, "--series", &codename()], &lab.path("said"));
+            (sleep, ours, silent.accept().unwrap())
+        });
+        started.join().unwrap()
+    });
+    assert_eq!(sleep.wait().unwrap().code(), None);
+    assert_eq!(ours.wait().unwrap().code(), Some(130), "{}", lab.text("said"));
+    drop(asked);
+    lab.assert_nothing_left();
+}

@@ -110,7 +110,10 @@ impl Lab {
 
     /// A command with this lab's environment and nothing else.
     pub fn command(&self, program: &str, at: &str) -> Command {
-        let mut command = Command::new(program);
+        // Ends when the thread that started it does, which is when its test is killed. One of ours cleans up first.
+        let signal = if [env!("CARGO_BIN_EXE_xtask"), "timeout"].contains(&program) { "TERM" } else { "KILL" };
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", signal, "--", program]);
         command.env_clear().current_dir(self.path(at));
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.path("home")).env("KERNEL_FORK_CACHE", &self.cache).env("LC_ALL", "C.UTF-8");
@@ -152,16 +155,13 @@ impl Lab {
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
         let name = ptsname(&master, Vec::new()).expect("a terminal").into_string().expect("a path");
         let side = || fs::File::options().read(true).write(true).open(&name).expect("a terminal");
-        let mut command = self.command(env!("CARGO_BIN_EXE_xtask"), "kernel");
-        command.args(args).env("TERM", "xterm").env("LINES", "40").env("COLUMNS", "120");
+        let mut command = self.command("timeout", "kernel");
+        command.env("TERM", "xterm").env("LINES", "40").env("COLUMNS", "120");
         // A program that waits for a key that never comes would wait for ever.
-        let mut limited = Command::new("timeout");
-        limited.args(["--foreground", "--kill-after=5", "300"]).arg(command.get_program()).args(command.get_args());
-        limited.env_clear().current_dir(command.get_current_dir().expect("a directory"));
-        limited.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
-        let mut child = limited.stdin(side()).stdout(side()).stderr(side()).spawn().expect("xtask starts");
+        command.args(["--foreground", "--kill-after=5", "300", env!("CARGO_BIN_EXE_xtask")]).args(args);
+        let mut child = command.stdin(side()).stdout(side()).stderr(side()).spawn().expect("xtask starts");
         // The child's sides alone keep it open from now on.
-        drop(limited);
+        drop(command);
         let mut terminal = fs::File::from(master);
         let (mut shown, mut from, mut bytes) = (String::new(), 0, [0; 4096]);
         let mut dialog = dialog.iter();

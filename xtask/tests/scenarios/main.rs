@@ -22,6 +22,7 @@ mod gate;
 mod graft_history;
 mod help;
 mod incremental;
+mod inputs;
 mod isolate;
 mod kill;
 mod lab;

@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::bridge::Bridge;
 use super::worker::Worker;
 use crate::effects::Effects;
+use crate::ui::count;
 
 /// What the chroot has to have, besides the compiler.
 pub const PACKAGES: &[&str] = &["distcc", "socat"];
@@ -98,8 +99,11 @@ pub fn report(fx: &Effects, shares: &[Share]) {
     }
     fx.ui.table(&rows);
     for share in shares.iter().filter(|s| s.lost > 0) {
-        fx.ui
-            .warn(&format!("worker {} did not bring back {} jobs; they were compiled elsewhere", share.at, share.lost));
+        fx.ui.warn(&format!(
+            "worker {} did not bring back {}; compiled elsewhere",
+            share.at,
+            count(share.lost as usize, "job")
+        ));
     }
 }
 

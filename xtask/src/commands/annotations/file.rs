@@ -201,12 +201,12 @@ pub fn read(path: &Utf8Path) -> Result<String> {
 fn own() -> Result<(Utf8PathBuf, Utf8PathBuf)> {
     let root = Workspace::here()?.root;
     let Ok(env) = fs_err::read_to_string(root.join("debian/debian.env")) else {
-        fail!(Input, "this tree has no packaging of Ubuntu's, and so no annotations"; "`--file FILE` names some");
+        fail!(Input, "this tree has no packaging of Ubuntu's, and so no annotations"; "`cargo xtask flavour show NAME` shows a flavour of this tree; `--file FILE` names annotations");
     };
     let place = Utf8PathBuf::from(packaging::folder(&env)?).join("config/annotations");
     let path = root.join(&place);
     if !path.is_file() {
-        fail!(Input, "this tree has no {place}"; "`--file FILE` names another");
+        fail!(Input, "this tree has no {place}: only Ubuntu's trees have annotations"; "`cargo xtask flavour show NAME` shows a flavour of this tree; `--file FILE` names annotations");
     }
     Ok((place, path))
 }

@@ -23,6 +23,7 @@ use crate::packages::identity::Identity;
 use crate::packages::lintian;
 use crate::packages::set::{Purpose, Set};
 use crate::packages::solve::Solver;
+use crate::ui::count;
 use crate::workspace::Workspace;
 
 /// Say what is wrong with a package set
@@ -238,6 +239,7 @@ fn verdict(fx: &Effects, set: &Set, expected: &Expected, found: &[Finding]) -> R
     for release in releases(set).iter().filter(|r| !expected.fragments.contains_key(&r.flavour)) {
         fx.ui.note(&format!("{} is no flavour of this repository: its configuration was not checked", release.flavour));
     }
-    fx.ui.note(&format!("  nothing is wrong with these {} packages", set.packages.len()));
+    let which = if set.packages.len() == 1 { "this" } else { "these" };
+    fx.ui.note(&format!("  nothing is wrong with {which} {}", count(set.packages.len(), "package")));
     Ok(())
 }

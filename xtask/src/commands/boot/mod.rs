@@ -27,6 +27,7 @@ use crate::formats::cpu_list::CpuList;
 use crate::isolate::parameters::{parameters, version};
 use crate::machine::{self, Use};
 use crate::packages::built;
+use crate::ui::count;
 use crate::workspace::Workspace;
 
 /// The CPU that is isolated; the other one does everything else.
@@ -151,7 +152,7 @@ pub fn boot(fx: &Effects, workspace: &Workspace, dir: &Utf8Path, args: &Args) ->
     if let Some(finding) = made.found.first() {
         fail!(Check, "{}: {}", finding.package, finding.what; "cargo xtask audit --build-module {dir}");
     }
-    let step = fx.ui.step(&format!("install {} packages into a root of {}", plan.debs.len(), plan.suite));
+    let step = fx.ui.step(&format!("install {} into a root of {}", count(plan.debs.len(), "package"), plan.suite));
     let root = Root::unpack(fx, &chroot.tar)?;
     let installed = root.install(&plan.debs)?;
     for (uname, module) in &made.modules {

@@ -14,14 +14,16 @@ pub fn run(fx: &Effects) -> Result<()> {
     for chroot in chroot::all(fx)? {
         let size = fs_err::metadata(&chroot.tar).map_or(0, |m| m.len());
         let depends = chroot.record.build_depends.split(',').filter(|d| !d.trim().is_empty()).count();
-        let what = if depends == 0 { "bare".to_owned() } else { format!("{depends} build dependencies") };
-        let used = match chroot.unused_days() {
-            0 => "today".to_owned(),
-            days => format!("{days} days ago"),
+        let what = match depends {
+            0 => "bare".to_owned(),
+            1 => "1 build dependency".to_owned(),
+            _ => format!("{depends} build dependencies"),
         };
-        rows.push(vec![chroot.name().to_owned(), bytes(size), used, what]);
+        rows.push(vec![chroot.name().to_owned(), bytes(size), chroot.last_used(), what]);
     }
     if rows.len() == 1 {
+        // Where none can ever be, that is not the answer.
+        fx.create_dir(fx.cache())?;
         fx.ui.note("There is no chroot yet: `cargo xtask build` makes what it needs.");
     } else {
         fx.ui.table(&rows);

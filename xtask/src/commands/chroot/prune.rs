@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::build::chroot;
 use crate::effects::Effects;
-use crate::ui::bytes;
+use crate::ui::{bytes, count};
 
 /// Remove the chroots that no build has used for a while
 #[derive(Debug, clap::Args)]
@@ -18,13 +18,13 @@ pub struct Args {
 /// # Errors
 /// A chroot without its record; one cannot be removed.
 pub fn run(fx: &Effects, args: &Args) -> Result<()> {
-    let (mut count, mut freed) = (0, 0);
+    let (mut gone, mut freed) = (0, 0);
     for chroot in chroot::all(fx)?.into_iter().filter(|c| c.unused_days() >= args.days) {
         freed += fs_err::metadata(&chroot.tar).map_or(0, |m| m.len());
-        count += 1;
-        fx.ui.note(&format!("  {}, last used {} days ago", chroot.name(), chroot.unused_days()));
+        gone += 1;
+        fx.ui.note(&format!("  {}, last used {}", chroot.name(), chroot.last_used()));
         chroot.remove(fx)?;
     }
-    fx.ui.note(&format!("{count} chroots, {}", bytes(freed)));
+    fx.ui.note(&format!("{}, {}", count(gone, "chroot"), bytes(freed)));
     Ok(())
 }

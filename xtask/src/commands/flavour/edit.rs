@@ -11,6 +11,7 @@ use crate::flavour::existing;
 use crate::formats::config::{Config, Value};
 use crate::formats::fragment;
 use crate::formats::vars::Vars;
+use crate::ui::count;
 use crate::workspace::{fragment_path, vars_path, Workspace};
 
 /// Change a flavour in the kernel's own menus; the fragment then asks for what was changed
@@ -61,7 +62,9 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
     rows.extend(changes.config.iter().map(|(s, was, is)| vec![s.clone(), shown(was.as_ref()), shown(is.as_ref())]));
     fx.ui.table(&rows);
     if fx.write(&file, fragment::with(&text, &changes.fragment)?)? == Did::Done {
-        fx.ui.note(&format!("{} lines of {path} have changed. Next:", changes.fragment.len()));
+        let n = changes.fragment.len();
+        let changed = if n == 1 { "has" } else { "have" };
+        fx.ui.note(&format!("{} of {path} {changed} changed. Next:", count(n, "line")));
         fx.ui.note(&format!("  git commit --message '{name}: …' -- {path}"));
         fx.ui.note(&format!("  {}", existing::next(&repo, tree)?));
     }

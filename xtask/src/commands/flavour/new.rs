@@ -12,6 +12,7 @@ use crate::flavour::from_config;
 use crate::formats::config::{Config, Value, ValueKind};
 use crate::formats::vars;
 use crate::settings::{self, Settings, TINY};
+use crate::ui::count;
 use crate::workspace::{fragment_path, vars_path, Workspace, SETTINGS};
 
 /// Add a flavour: its metadata, its fragment, its line in the settings
@@ -81,8 +82,8 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
     if fx.write(&settings_file, settings)? == Did::Done {
         let next = existing::next(&repo, tree)?;
         fx.ui.note(&format!(
-            "Flavour {name}: {base} and {} symbols. Look at {vars} and {symbols}, then:",
-            fragment.len()
+            "Flavour {name}: {base} and {}. Look at {vars} and {symbols}, then:",
+            count(fragment.len(), "symbol")
         ));
         fx.ui.note(&format!("  git add --force {SETTINGS} {vars} {symbols}"));
         fx.ui.note(&format!("  git commit --message '{name}: a flavour'"));

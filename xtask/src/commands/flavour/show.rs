@@ -9,6 +9,7 @@ use crate::flavour::existing;
 use crate::formats::config::Config;
 use crate::formats::vars::Vars;
 use crate::settings::TINY;
+use crate::ui::count;
 use crate::workspace::{fragment_path, vars_path, Workspace};
 
 /// Show a flavour: base, architectures, what it asks for, and how much differs from its base
@@ -37,9 +38,9 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
         let of = existing::based_on(&repo, tree, arch, base).unwrap_or_else(|_| base.clone());
         let size = match (own, existing::config(&repo, tree, arch, &of)) {
             (Ok(own), Ok(of_base)) if base != TINY => {
-                format!("{} symbols, {} of them other than {of}'s", own.len(), of_base.diff(&own).len())
+                format!("{}, {} of them other than {of}'s", count(own.len(), "symbol"), of_base.diff(&own).len())
             }
-            (Ok(own), _) => format!("{} symbols", own.len()),
+            (Ok(own), _) => count(own.len(), "symbol"),
             (Err(_), _) => "not generated yet".to_owned(),
         };
         rows.push(row(&format!("on {arch}"), &size));

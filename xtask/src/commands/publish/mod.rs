@@ -56,6 +56,7 @@ pub struct Args {
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let workspace = Workspace::here()?;
     if let Some(host) = &args.source {
+        source::check(host)?;
         let Some(key) = &args.key else {
             fail!(Input, "an upload is signed with your own key"; "--key FINGERPRINT; `gpg --list-secret-keys` names yours");
         };

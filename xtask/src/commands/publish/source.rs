@@ -28,15 +28,24 @@ const PPA: &str = "[ppa]\nfqdn = ppa.launchpad.net\nmethod = ftp\nincoming = ~OW
 /// Where the sandbox has the tree.
 const PLACE: &str = "/mnt";
 
+/// Makes sure that `host` is a PPA or can be a name in dput's configuration.
+///
+/// # Errors
+/// It is neither.
+pub fn check(host: &str) -> Result<()> {
+    let word = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || ".-_~+".contains(c));
+    let ppa = host.strip_prefix("ppa:").and_then(|name| name.split_once('/'));
+    if host.starts_with('-') || !(word(host) || ppa.is_some_and(|(owner, name)| word(owner) && word(name))) {
+        fail!(Input, "`{host}` is no place to upload to"; "ppa:OWNER/NAME, or what your dput.cf calls it");
+    }
+    Ok(())
+}
+
 /// Makes the source package of the commit that is checked out, signs it, and has dput try the upload to `host`.
 ///
 /// # Errors
 /// The branch is no fork; `host` is no name; the chroot cannot be made; the vendor's `clean` fails.
 pub fn publish(fx: &Effects, workspace: &Workspace, host: &str, key: &Key) -> Result<()> {
-    let good = |c: char| c.is_ascii_alphanumeric() || ":/.-_~+".contains(c);
-    if host.starts_with('-') || host.is_empty() || !host.chars().all(good) {
-        fail!(Input, "`{host}` is no place to upload to"; "ppa:OWNER/NAME, or what your dput.cf calls it");
-    }
     let repo = repository(&workspace.root)?;
     let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
     let history = History::read(&repo, head.id())?;
