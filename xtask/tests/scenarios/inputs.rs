@@ -93,8 +93,9 @@ fn wrong_places() {
     lab.xtask(&fork).ok();
     let set = lab.package_set("set", "arm64", "6.1.42-1.1+lab", "kernel");
     std::fs::create_dir(lab.path("mounted")).unwrap();
-    let outcome = on(&lab, "mount -t tmpfs none mounted", &["publish", &set, "--to", "../mounted"]);
-    outcome.fails(4, &["mounted", "hint: "]);
+    on(&lab, "mount -t tmpfs none mounted", &["publish", &set, "--to", "../mounted"]).ok();
+    let outcome = on(&lab, "mount -t tmpfs -o ro none ro", &["publish", &set, "--to", "../ro/apt"]);
+    outcome.fails(4, &["ro", "Read-only file system", "hint: "]);
 
     let nobody =
         [("GIT_COMMITTER_NAME", ""), ("GIT_COMMITTER_EMAIL", ""), ("GIT_CONFIG_GLOBAL", "/dev/null"), ("EMAIL", "")];
