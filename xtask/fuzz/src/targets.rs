@@ -138,7 +138,7 @@ pub fn control(data: &[u8]) {
                 alternative.constraint.as_ref().map(|c| c.accepts(&version)),
             );
         }
-        for change in [Substitute::Native, Substitute::Drop, Substitute::Name("x".to_owned())] {
+        for change in [Substitute::Drop, Substitute::Name("x".to_owned())] {
             let changes: Vec<(&str, Substitute)> =
                 relations.iter().take(2).map(|a| (a.name.as_str(), change.clone())).collect();
             let changed = control::substitute(&base, &changes).expect("relations that were read");

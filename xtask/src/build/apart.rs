@@ -4,16 +4,18 @@
 //! twice, by a script of the bundled packaging, which Ubuntu's gets lent: the first ones run at this machine's own
 //! speed, the second ones are packed. Under qemu-user fixdep alone would take a ninth of the compilation.
 //!
-//! What they are linked with is asked for in both architectures then. On a machine that cannot run the host
-//! architecture's programs at all, build dependencies that run are asked for in this machine's.
+//! What they are linked with is asked for in both architectures then. A cross build asks for what it runs in this
+//! machine's architecture, and for what it links in the host architecture.
 
 use anyhow::Result;
 
 use crate::arch::Arch;
-use crate::formats::control::{self, Relations, Substitute};
+use crate::formats::control::Relations;
 
-/// Build dependencies whose programs run.
-const RUN: &[&str] = &["dwarves", "pahole", "default-jdk-headless"];
+/// debhelper reads these in the control file, where it knows no other form. All are `Multi-Arch: foreign`.
+const OF_DEBHELPER: &[&str] = &["debhelper", "dh-"];
+/// Development packages of what runs: headers for the interpreter or the compiler itself.
+const RUN_THOUGH_DEV: &[(&str, &str)] = &[("python3", "-dev"), ("gcc-", "-plugin-dev")];
 /// Those that are linked into programs of both kinds.
 const LINKED: &[&str] = &["libssl-dev", "libelf-dev"];
 
@@ -22,14 +24,40 @@ pub const WRAPPER: &str = "debian/fork-twice";
 /// Its text.
 pub const WRAPPER_TEXT: &str = include_str!("../../packaging/debian/scripts/twice");
 
-/// The build dependencies with `:native` behind those that run, and which ones got it.
+/// Is a build dependency run by the build? What ends in `-dev` is linked; everything else is a program or data that
+/// programs read, whatever its version is: clang-18, rust-src, gcc-13.
+fn is_run(name: &str) -> bool {
+    let runs = |(start, end): &(&str, &str)| name.starts_with(start) && name.ends_with(end);
+    let linked = name.ends_with("-dev") && !RUN_THOUGH_DEV.iter().any(runs);
+    !linked && !OF_DEBHELPER.iter().any(|start| name.starts_with(start))
+}
+
+/// The build dependencies with `NAME:native` before those that run, and which ones those are.
+///
+/// Both stay: dpkg takes the first for packages of one architecture, and the second for those with
+/// `Multi-Arch: foreign`, to which `:native` never applies. So nobody has to know which they are in a suite.
 ///
 /// # Errors
 /// They are no relations.
 pub fn run_natively(depends: &str) -> Result<(String, Vec<String>)> {
-    let changes: Vec<_> = RUN.iter().map(|name| (*name, Substitute::Native)).collect();
-    let made = control::substitute(depends, &changes)?;
-    Ok((made.text, made.changed))
+    let mut relations = Relations::parse(depends)?;
+    let mut changed: Vec<String> = Vec::new();
+    for entry in &mut relations.entries {
+        let mut alternatives = Vec::new();
+        for alternative in std::mem::take(&mut entry.alternatives) {
+            if alternative.qualifier.is_none() && is_run(&alternative.name) {
+                changed.push(alternative.name.clone());
+                let mut native = alternative.clone();
+                native.qualifier = Some("native".to_owned());
+                alternatives.push(native);
+            }
+            alternatives.push(alternative);
+        }
+        entry.alternatives = alternatives;
+    }
+    changed.sort();
+    changed.dedup();
+    Ok((relations.to_string(), changed))
 }
 
 /// The build dependencies with what is linked asked for twice: as it stands, and as `NAME:qualifier`.
@@ -79,9 +107,34 @@ mod tests {
 
     #[test]
     fn what_runs_is_this_machines_own() {
-        let (depends, marked) = run_natively("bc, pahole:any | dwarves, dwarves [amd64 arm64], libssl-dev").unwrap();
-        assert_eq!(depends, "bc, pahole:any | dwarves:native, dwarves:native [amd64 arm64], libssl-dev");
-        assert_eq!(marked, ["dwarves"]);
+        // Of noble's, jammy's, focal's and newer ones.
+        let run = "autoconf automake bc bindgen-0.65 bison clang-18 cpio curl default-jdk-headless dkms dwarfdump \
+            dwarves flex gawk gcc gcc-13 gcc-13-plugin-dev java-common kernel-wedge kmod libtool lz4 makedumpfile openssl \
+            pahole pkg-config python3 python3-dev python3-setuptools python3.12-dev rsync rust-1.80-src rust-src rustc \
+            rustc-1.80 rustfmt zstd";
+        let not =
+            "binutils-dev debhelper debhelper-compat dh-sequence-dkms dh-systemd libaudit-dev libcap-dev libdw-dev \
+            libelf-dev libiberty-dev liblzma-dev libnewt-dev libnuma-dev libpci-dev libssl-dev libstdc++-13-dev \
+            libstdc++-dev libtraceevent-dev libudev-dev libunwind8-dev linux-libc-dev uuid-dev zlib1g-dev";
+        for (names, want) in [(run, true), (not, false)] {
+            for name in names.split_whitespace() {
+                assert_eq!(is_run(name), want, "{name}");
+            }
+        }
+        let table = [
+            ("libssl-dev, debhelper-compat (= 10)", "libssl-dev, debhelper-compat (= 10)", ""),
+            ("clang-18 [arm64]", "clang-18:native [arm64] | clang-18 [arm64]", "clang-18"),
+            ("bc:native, python3:any", "bc:native, python3:any", ""),
+            (
+                "pahole:any | dwarves (>= 1.21), gcc-13",
+                "pahole:any | dwarves:native (>= 1.21) | dwarves (>= 1.21), gcc-13:native | gcc-13",
+                "dwarves gcc-13",
+            ),
+        ];
+        for (asked, want, changed) in table {
+            let (depends, marked) = run_natively(asked).unwrap();
+            assert_eq!((depends.as_str(), marked.join(" ").as_str()), (want, changed));
+        }
     }
 
     #[test]

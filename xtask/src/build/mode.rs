@@ -72,6 +72,14 @@ impl Mode {
         }
     }
 
+    /// The build profiles that sbuild sets.
+    pub fn profiles(self) -> &'static [&'static str] {
+        match self {
+            Mode::Native | Mode::Emulated => &[],
+            Mode::Cross => &["cross", "nocheck"],
+        }
+    }
+
     /// Whose programs run during the build, where they are not those that are shipped ([`apart`](super::apart)).
     /// `accelerated`: whose programs stand in front of an emulated chroot's own.
     ///

@@ -72,19 +72,20 @@ pub struct Source {
     pub depends: String,
     /// What was replaced (by what) or left out (by nothing).
     pub substituted: BTreeMap<String, String>,
-    /// What got `:native`, where programs of the host architecture do not run.
+    /// What got `:native`, since the build runs it.
     pub native: Vec<String>,
 }
 
 impl Source {
-    /// The same where what runs during the build is not what is shipped: `own` is the architecture of what runs, and
-    /// `runs` says whether programs of the packages' do, too.
+    /// The same where what runs during the build is not what is shipped: `own` is the architecture of what runs.
     ///
     /// # Errors
     /// None that one would see.
-    pub fn apart(self, mode: Mode, own: &Arch, runs: bool) -> Result<Self> {
-        let (depends, native) = if runs { (self.depends, Vec::new()) } else { apart::run_natively(&self.depends)? };
-        let qualifier = if mode == Mode::Cross { "native" } else { own.debian };
+    pub fn apart(self, mode: Mode, own: &Arch) -> Result<Self> {
+        let (qualifier, (depends, native)) = match mode {
+            Mode::Cross => ("native", apart::run_natively(&self.depends)?),
+            Mode::Native | Mode::Emulated => (own.debian, (self.depends, Vec::new())),
+        };
         Ok(Self { depends: apart::link_twice(&depends, qualifier)?, native, ..self })
     }
 }
@@ -111,7 +112,7 @@ pub fn read(
         mapping.extend(ONLY_FOR_PARTS_LEFT_OUT.iter().chain(for_tools).map(|p| ((*p).to_owned(), String::new())));
     }
     let more = text(repo, tree, &format!("{dir}/control.d/build-depends"))?.unwrap_or_default();
-    let (depends, substituted) = build_depends(&stub, &more, &mapping, host)?;
+    let (depends, substituted) = build_depends(&stub, &more, &mapping, host, mode.profiles())?;
     let mut depends = vec![depends];
     if ubuntu {
         // Its rules run python3 and count on something else to bring it.
@@ -292,6 +293,7 @@ fn build_depends(
     more: &str,
     mapping: &BTreeMap<String, String>,
     host: &Arch,
+    profiles: &[&str],
 ) -> Result<(String, BTreeMap<String, String>)> {
     let control = Control::parse(stub)?;
     let first = control.paragraphs().next().context("there is no paragraph")?;
@@ -304,7 +306,7 @@ fn build_depends(
     let made = control::substitute(&asked, &changes)?;
     let mut relations = Relations::parse(&made.text)?;
     for entry in &mut relations.entries {
-        entry.alternatives.retain(|a| a.applies(host.debian, &[]));
+        entry.alternatives.retain(|a| a.applies(host.debian, profiles));
         entry.alternatives.iter_mut().for_each(|a| {
             a.architectures.clear();
             a.profiles.clear();
@@ -330,11 +332,22 @@ mod tests {
                     libssl-dev <!stage1>,\nPackage-List: x\n\nPackage: y\n";
         let mapping = BTreeMap::from([("dh-systemd".into(), "debhelper".into()), ("curl".into(), String::new())]);
         let (depends, changed) =
-            build_depends(stub, " bc:native,\n", &mapping, crate::arch::find("arm64").unwrap()).unwrap();
+            build_depends(stub, " bc:native,\n", &mapping, crate::arch::find("arm64").unwrap(), &[]).unwrap();
         assert_eq!(depends, "debhelper (>= 9), debhelper, libssl-dev, bc:native");
         assert_eq!(
             changed,
             BTreeMap::from([("dh-systemd".into(), "debhelper".into()), ("curl".into(), String::new())])
         );
+    }
+
+    #[test]
+    fn a_cross_build_has_the_profiles_that_sbuild_gives_it() {
+        let stub = "Source: x\nBuild-Depends:\n gcc-13-aarch64-linux-gnu [arm64] <cross>,\n gcc-13 <!cross>,\n bc <!nocheck>,\n make\n";
+        let depends = |mode: Mode| {
+            let host = crate::arch::find("arm64").unwrap();
+            build_depends(stub, "", &BTreeMap::new(), host, mode.profiles()).unwrap().0
+        };
+        assert_eq!(depends(Mode::Cross), "gcc-13-aarch64-linux-gnu, make");
+        assert_eq!(depends(Mode::Native), "gcc-13, bc, make");
     }
 }

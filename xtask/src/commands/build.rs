@@ -122,7 +122,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let tree = repo.find_commit(plan.history.tip)?.tree_id();
     let source = source::read(&repo, tree, &plan.packaging, plan.tools, suite, plan.mode, plan.host)?;
     let source = match plan.apart {
-        Some(own) => source.apart(plan.mode, own, plan.runs)?,
+        Some(own) => source.apart(plan.mode, own)?,
         None => source,
     };
     let mut expected = plan::expected(&plan, &repo, tree)?;
@@ -294,8 +294,7 @@ fn planned(fx: &Effects, plan: &Plan, chroot: &str, variables: &[String]) -> Res
 fn say_substituted(fx: &Effects, suite: &str, source: &Source) {
     if !source.native.is_empty() {
         fx.ui.note(&format!(
-            "     programs of the host architecture do not run here; in this build's copy of the control file alone, `:native` \
-             stands behind {}",
+            "     in this build's copy of the control file alone, what the build runs is asked for as `:native`: {}",
             source.native.join(" ")
         ));
     }

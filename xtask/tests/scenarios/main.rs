@@ -9,6 +9,7 @@ mod boot;
 mod build;
 mod chroot;
 mod ci;
+mod depends;
 mod deploy;
 mod derivative;
 mod doctor;

@@ -40,8 +40,6 @@ pub struct Plan {
     pub host: &'static Arch,
     pub mode: Mode,
     pub accelerate: Option<&'static Arch>,
-    /// Does this machine run programs of `host`?
-    pub runs: bool,
     /// Whose programs run during the build, where others are shipped.
     pub apart: Option<&'static Arch>,
     /// On the machine itself and in no chroot.
@@ -213,11 +211,10 @@ pub fn plan(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Plan> {
         AbiOf::Vendor => version.abi()?,
         AbiOf::Unique => version.abi()?.unique(history.tip.as_bytes()),
     };
-    let runs = machine::runs(host)?;
     let apart = mode.apart(accelerate)?;
     if args.tools {
         has_tools(&repo, head.tree_id(), &packaging, host)?;
-        if mode == Mode::Cross && !runs {
+        if mode == Mode::Cross && !machine::runs(host)? {
             fail!(Machine, "programs of {} do not run here, and perf makes and runs some on the way", host.debian;
                 "`cargo xtask doctor --fix` registers qemu for them; without --tools it is built as it is");
         }
@@ -239,7 +236,6 @@ pub fn plan(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Plan> {
         host,
         mode,
         accelerate,
-        runs,
         apart,
         direct: args.host,
         suite,

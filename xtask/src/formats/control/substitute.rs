@@ -15,8 +15,6 @@ use super::relation::Relations;
 pub enum Substitute {
     /// Another name; version, architectures and profiles stay.
     Name(String),
-    /// `:native` behind the name, unless something else is there.
-    Native,
     /// It goes, and its entry with it where it is the only alternative.
     Drop,
 }
@@ -63,10 +61,7 @@ pub fn substitute(text: &str, changes: &[(&str, Substitute)]) -> Result<Substitu
             let new = match change.map(|(_, change)| change) {
                 Some(Substitute::Drop) => None,
                 Some(Substitute::Name(new)) => Some(format!("{new}{after_name}")),
-                Some(Substitute::Native) if alternative.qualifier.is_none() => {
-                    Some(format!("{name}:native{after_name}"))
-                }
-                _ => {
+                None => {
                     kept.push(first_with(lead, before, kept.is_empty()) + &text[start..range.end]);
                     continue;
                 }
@@ -148,11 +143,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn changes() -> Vec<(&'static str, Substitute)> {
-        vec![
-            ("dh-systemd", Substitute::Name("debhelper".into())),
-            ("libssl-dev", Substitute::Native),
-            ("jdk", Substitute::Drop),
-        ]
+        vec![("dh-systemd", Substitute::Name("debhelper".into())), ("jdk", Substitute::Drop)]
     }
 
     #[test]
@@ -161,7 +152,6 @@ mod tests {
             ("", "", ""),
             (" a, b\n", " a, b\n", ""),
             ("\n dh-systemd (>= 1) <!x>,\n b,\n", "\n debhelper (>= 1) <!x>,\n b,\n", "dh-systemd"),
-            (" libssl-dev<!stage1>, libssl-dev:any\n", " libssl-dev:native<!stage1>, libssl-dev:any\n", "libssl-dev"),
             ("\n a,\n jdk <!x>,\n b,\n", "\n a,\n b,\n", "jdk"),
             ("\n a,\n jdk,\n", "\n a,\n", "jdk"),
             ("\n a,\n jdk\n", "\n a\n", "jdk"),
