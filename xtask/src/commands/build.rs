@@ -125,6 +125,10 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         Some(own) => source.apart(plan.mode, own)?,
         None => source,
     };
+    let lent = plan.apart.filter(|_| plan.packaging.is_ubuntu());
+    let lines =
+        |own| apart::makefile(&plan.flavour, own, plan.host, &packaging::required(&repo, tree, apart::INSTALLS)?);
+    let after = lent.map(lines).transpose()?;
     let mut expected = plan::expected(&plan, &repo, tree)?;
     let recipe = archive.as_ref().map(|archive| Recipe {
         archive,
@@ -172,11 +176,10 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let changelog = packaging::required(&repo, tree, &format!("{}/changelog", plan.packaging.dir()))?;
     let step = fx.ui.step("pack what stands for the tree");
     let mut own = adapted.files;
-    let mut after = String::new();
-    if let Some(runs) = plan.apart.filter(|_| plan.packaging.is_ubuntu()) {
+    if after.is_some() {
         own.insert(apart::WRAPPER.to_owned(), apart::WRAPPER_TEXT.to_owned());
-        after = apart::makefile(&plan.flavour, runs, plan.host);
     }
+    let after = after.unwrap_or_default();
     let whole = (!builder.abilities.binds).then_some(ready.path.as_path());
     let makefile = Makefile {
         changed: plan.history.changed(&repo)?,

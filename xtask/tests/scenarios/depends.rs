@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Build dependencies, asked of the suite's real archive.
 
+use xtask::arch::find;
+use xtask::build::apart::makefile;
+
 use crate::lab::{codename, Lab};
 
 /// As noble's: compilers of one version, data without a `Multi-Arch` field, an interpreter with its headers.
@@ -21,4 +24,24 @@ fn a_cross_build_asks_for_what_it_runs_in_its_own_architecture() {
     lab.xtask(&["flavour", "regen"]).ok();
     let build = ["--dry-run", "build", "arm64", "--cross", "--flavour", "slim"];
     lab.xtask(&build).says(&["ok check the build dependencies"]);
+}
+
+/// Rules that install and pack a flavour, under the names of each series.
+#[test]
+fn what_is_shipped_is_put_in_place_between_installing_and_packing_in_every_series() {
+    let lab = Lab::new();
+    let install = "\n\t@mkdir -p debian/linux-headers-x $(stampdir)\n\t@echo runs >debian/linux-headers-x/fixdep\n\t@echo shipped >debian/linux-headers-x/fixdep.ship\n";
+    let pack = "binary-%: checks-%\n\t@cat debian/linux-headers-x/fixdep*\n";
+    let series = [
+        ("focal", format!("install-%: debian{install}checks-%: install-%\n\t@:\n{pack}")),
+        ("jammy", format!("$(stampdir)/stamp-install-%: debian{install}\t@touch $@\nchecks-%: $(stampdir)/stamp-install-%\n\t@:\n{pack}")),
+        ("noble", format!("build-%: $(stampdir)/stamp-install-%\n\t@:\n$(stampdir)/stamp-install-%: debian{install}\t@touch $@\nmodule-signature-check-%: $(stampdir)/stamp-install-%\n\t@:\nchecks-%: module-signature-check-%\n\t@:\n{pack}")),
+    ];
+    for (series, rules) in series {
+        let (own, host) = (find("amd64").unwrap(), find("arm64").unwrap());
+        let lines = makefile("slim", own, host, &rules).unwrap();
+        lab.write(&format!("{series}/debian/rules"), &format!("stampdir := $(CURDIR)/stamps\n{rules}{lines}"));
+        let packed = lab.run("make", &["-s", "-C", series, "-f", "debian/rules", "binary-slim"]).ok().stdout;
+        assert_eq!(packed, "shipped\n", "{series}");
+    }
 }
