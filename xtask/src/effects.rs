@@ -16,6 +16,7 @@ mod kept;
 mod lock;
 mod objects;
 mod scratch;
+mod serve;
 mod signals;
 
 use std::cell::{Cell, RefCell};
@@ -33,6 +34,7 @@ pub use kept::Lock;
 pub use lock::Hold;
 pub use objects::{repository, sound, sound_below, RefMove, Session};
 pub use scratch::{read_plain, Scratch};
+pub use serve::Bounds;
 
 use crate::error::Failure;
 use crate::ui::Ui;

@@ -13,11 +13,12 @@ use crate::formats::cpu_list::CpuList;
 use crate::formats::date::Snapshot;
 use crate::formats::deb::{self, Packing};
 use crate::formats::interrupts::Interrupts;
+use crate::formats::neutral;
 use crate::formats::sbuild::Sbuild;
 use crate::formats::tag::Tag;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
-use crate::formats::{abi::Suffix, buildlog, ccache, changelog, changelog_merge, distcc, elf, fragment, neutral};
+use crate::formats::{abi::Suffix, buildlog, ccache, changelog, changelog_merge, compile, distcc, elf, fragment};
 use crate::formats::{rules_mk, symvers, FormatError};
 
 /// The texts in `data`; there are always `N`.
@@ -213,8 +214,18 @@ fn with_checksums(tar: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What a worker of a compile farm answers.
+/// What a worker of a compile farm is asked and answers.
 pub fn distcc(data: &[u8]) {
+    if let Ok(request) = distcc::Request::read(&mut &data[..]) {
+        let bytes = request.bytes();
+        assert!(bytes.len() <= data.len() && data[..12] == bytes[..12], "nothing is made up");
+        assert_eq!(distcc::Request::read(&mut &bytes[..]).as_ref(), Ok(&request), "what is passed on is read the same");
+        let compiler = request.command.first().map_or("", String::as_str);
+        if compile::check(&request.command, compiler).is_ok() {
+            let bad = |word: &String| word.starts_with(['@', '|']) || word.contains("plugin") && word.starts_with("-f");
+            assert!(!request.command[1..].iter().any(bad), "{:?}", request.command);
+        }
+    }
     if let Ok(answer) = distcc::answer(data) {
         assert!(answer.object.len() + 12 <= data.len(), "an object is a part of the answer");
     }

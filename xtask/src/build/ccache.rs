@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! ccache in a build: a directory that is kept between builds and bound into the chroot.
+//! ccache in a build: a directory that is kept between builds of one repository and bound into the chroot.
 //!
 //! Every build has the same path inside, so paths need no rewriting (`base_dir`), which would end up in the
 //! objects. The compiler counts by its content, since each chroot gives it another date.
 
 use anyhow::Result;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
 use crate::effects::{Effects, Run};
@@ -27,15 +27,14 @@ pub struct Ccache {
 }
 
 impl Ccache {
-    /// Makes the directory if need be. It belongs to the chroot's users alone: whoever can write to it can put
-    /// code into the kernel.
+    /// The directory of the repository at `of`, for forks of this vendor; made if need be. Whatever a build runs can
+    /// put objects into it, which later builds take for the compiler's: so no other repository has it, and no fork of
+    /// another vendor. It belongs to the chroot's users alone.
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn open(fx: &Effects) -> Result<Self> {
-        let cache = fx.shared_cache()?;
-        fx.create_open_dir(&cache)?;
-        let dir = cache.join("ccache");
+    pub fn open(fx: &Effects, of: &Utf8Path, vendor: &str) -> Result<Self> {
+        let dir = fx.kept_dir("ccaches", of, vendor)?.join("ccache");
         // Root of the chroot is the first of this user's subordinate ids, and here user 1.
         let make =
             cmd!(fx.sh, "unshare --map-root-user --map-auto install --directory --owner=1 --group=1 --mode=0700 {dir}");

@@ -19,7 +19,16 @@ use crate::formats::ccache::Rate;
 #[derive(Debug, Clone, Default)]
 pub struct Launcher {
     pub farm: Vec<Worker>,
-    pub ccache: bool,
+    /// Whose compilations are remembered, where they are.
+    pub ccache: Option<Fork>,
+}
+
+/// What a fork is told from others by.
+#[derive(Debug, Clone)]
+pub struct Fork {
+    pub repository: Utf8PathBuf,
+    /// The address of the vendor's repository.
+    pub vendor: String,
 }
 
 /// The same, open for one build.
@@ -34,13 +43,13 @@ impl Launcher {
     /// What the chroot has to have.
     pub fn packages(&self) -> Vec<String> {
         let farm: &[&str] = if self.farm.is_empty() { &[] } else { spread::PACKAGES };
-        let cache: &[&str] = if self.ccache { ccache::PACKAGES } else { &[] };
+        let cache: &[&str] = if self.ccache.is_some() { ccache::PACKAGES } else { &[] };
         farm.iter().chain(cache).map(|p| (*p).to_owned()).collect()
     }
 
     /// Does it need directories of this machine to be seen in the chroot?
     pub fn needs_binds(&self) -> bool {
-        self.ccache || !self.farm.is_empty()
+        self.ccache.is_some() || !self.farm.is_empty()
     }
 
     /// How many compilers at once, where the person has not said it.
@@ -70,7 +79,7 @@ impl Launcher {
             step.done(&ours.to_string());
             spread = Some(Spread::open(&self.farm, &scratch.join("farm"))?);
         }
-        let ccache = if self.ccache { Some(Ccache::open(fx)?) } else { None };
+        let ccache = self.ccache.as_ref().map(|fork| Ccache::open(fx, &fork.repository, &fork.vendor)).transpose()?;
         // On a worker `gcc` may be anything.
         let full = spread.is_some() || mode == Mode::Cross;
         let compiler = if full { probe::program(host) } else { "gcc".to_owned() };

@@ -67,7 +67,7 @@ impl Effects {
 
     fn execute(&self, run: &mut Run) -> Result<Output> {
         run.cleaning = self.cleaning.get();
-        let _running = (!run.terminal && !run.lasting).then(|| self.ui.running(&run.name));
+        let _running = (!run.terminal).then(|| self.ui.running(&run.name));
         let mut last = VecDeque::new();
         execute(run, &mut last).map_err(|e| if run.found_no_room(&last) { self.no_room(e) } else { e })
     }

@@ -61,7 +61,6 @@ pub struct Run<'a> {
     pub(super) watch: Option<Watch<'a>>,
     pub(super) until: Option<Until<'a>>,
     pub(super) terminal: bool,
-    pub(super) lasting: bool,
     pub(super) sudo: bool,
     pub(super) any_status: bool,
     pub(super) silence: Option<Duration>,
@@ -84,7 +83,6 @@ impl From<xshell::Cmd<'_>> for Run<'_> {
             watch: None,
             until: None,
             terminal: false,
-            lasting: false,
             sudo: false,
             any_status: false,
             silence: None,
@@ -154,13 +152,6 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// It runs until it is interrupted, so that it still does is no news.
-    #[must_use]
-    pub fn lasting(mut self) -> Self {
-        self.lasting = true;
-        self
-    }
-
     /// A status other than 0 is an answer and no failure.
     #[must_use]
     pub fn any_status(mut self) -> Self {
@@ -214,6 +205,17 @@ impl<'a> Run<'a> {
             }
             self.command = sudo;
             self.sudo = true;
+        }
+        self
+    }
+
+    /// Never runs as root: where this process is root, as the user `nobody`, who can get no privilege back.
+    #[must_use]
+    pub fn never_as_root(mut self) -> Self {
+        if rustix::process::geteuid().is_root() {
+            let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+            let rights = ["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"];
+            self.wrap("setpriv", &[user.as_slice(), rights.as_slice()].concat());
         }
         self
     }

@@ -12,6 +12,7 @@ pub mod buildlog;
 pub mod ccache;
 pub mod changelog;
 pub mod changelog_merge;
+pub mod compile;
 pub mod config;
 pub mod control;
 pub mod cpio;

@@ -62,6 +62,8 @@ const GROUPS: &[(&str, &[Use], &[&str])] = &[
             "man-db",
             // ps and kill: containers lack them.
             "procps",
+            // systemd-analyze reads a permanent worker's units.
+            "systemd",
         ],
     ),
 ];
@@ -176,6 +178,7 @@ mod tests {
         ("sha256sum", None),
         ("sleep", None),
         ("ssh-keygen", Some("openssh-client")),
+        ("systemd-analyze", Some("systemd")),
         ("tar", None),
         ("timeout", None),
         ("unshare", None),

@@ -315,6 +315,14 @@ fn ccache_finds_what_was_compiled_before() {
     cached("first");
     let (hits, all) = cached("second");
     assert!(hits == all && all > 5, "{hits} of {all}");
+    // Another repository does not find it: what a build there has put into its cache would count as the compiler's here.
+    lab.git(".", &["clone", "--quiet", "kernel", "other"]);
+    let out = lab.path("third").display().to_string();
+    let branch = lab.git("kernel", &["branch", "--show-current"]);
+    lab.git("other", &["checkout", "--quiet", &branch]);
+    lab.xtask_at("other", &["build", "arm64", "--cross", "--ccache", "--flavour", "slim", "--out", &out]).ok();
+    let metadata: serde_json::Value = serde_json::from_str(&lab.text("third/metadata.json")).unwrap();
+    assert_eq!(metadata["cached"][0], 0, "{}", metadata["cached"]);
     // What comes out of the cache is what the compiler would have made.
     build_with(&lab, &["arm64", "--cross"], "alone");
     let (a, b) = (lab.path("alone").display().to_string(), lab.path("second").display().to_string());

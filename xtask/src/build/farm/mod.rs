@@ -10,7 +10,10 @@
 //! would make other objects.
 
 pub mod bridge;
+pub mod connection;
+pub mod network;
 pub mod probe;
 pub mod serve;
 pub mod spread;
+pub mod unit;
 pub mod worker;

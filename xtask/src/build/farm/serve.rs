@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A worker: distccd without root, in a read-only chroot of the suite, where the only program that it may
-//! start is the compiler for one architecture.
+//! A worker: a port, and for each connection a process ([`connection`](super::connection)) that checks the request and
+//! has distccd serve it in a sandbox of its own.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
 
+use super::connection::LIFETIME;
+use super::network::Network;
 use super::probe::{self, Compiler};
 use crate::arch::{self, Arch};
 use crate::build::archive::Archive;
 use crate::build::chroot::Recipe;
 use crate::effects::{Effects, Run};
-use crate::error::Kind;
-use crate::sandbox::{Sandbox, Unpacked};
+use crate::sandbox::Unpacked;
 
 /// How to serve.
 pub struct Worker<'a> {
     pub host: &'static Arch,
     pub port: u16,
     pub jobs: usize,
-    /// Networks that may ask, such as `192.168.1.0/24`; none is this machine alone.
-    pub allow: &'a [String],
+    /// Networks that may ask; none is this machine alone.
+    pub allow: &'a [Network],
 }
 
 /// The chroot that a worker for `host` runs in.
@@ -37,25 +41,24 @@ impl Worker<'_> {
     /// Serves from `chroot` until it is interrupted. `ready` is told the compiler first.
     ///
     /// # Errors
-    /// The port is taken; distccd ends.
+    /// The port is taken; the chroot has no such compiler.
     pub fn run(&self, fx: &Effects, chroot: &Unpacked, ready: impl FnOnce(&Compiler)) -> Result<()> {
-        let program = probe::program(self.host);
-        ready(&probe::of_unpacked(fx, chroot, &program)?);
-        // distccd does not run as root, and starts what has a name in this directory and nothing else.
-        let link = format!("/usr/lib/distcc/{program}");
-        let sandbox = Sandbox::chroot(chroot)?.network().user(1000);
-        let sandbox = sandbox.own_dir("/usr/lib/distcc").link("../../bin/distcc", &link);
-        let (port, jobs) = (self.port.to_string(), self.jobs.to_string());
-        let mut who: Vec<&str> = self.allow.iter().flat_map(|net| ["--allow", net]).collect();
-        if who.is_empty() {
-            who.extend(["--listen", "127.0.0.1"]);
-        }
-        who.extend(["--allow", "127.0.0.1"]);
-        let fixed = ["--no-detach", "--daemon", "--log-stderr", "--log-level", "warning", "--job-lifetime", "600"];
-        let distccd = ["distccd", "--port", &port, "--jobs", &jobs].into_iter().chain(fixed).chain(who);
-        let serve = sandbox.run(&fx.sh, distccd);
-        let hint = format!("is something else on port {port}? --port takes another");
-        fx.change("/", Run::from(serve).lasting().or(Kind::Machine, hint).watch(|line| fx.ui.note(line)))?;
-        Ok(())
+        ready(&probe::of_unpacked(fx, chroot, &probe::program(self.host))?);
+        let program = Utf8PathBuf::try_from(std::env::current_exe()?)?;
+        let command = self.connection(&program, chroot.dir());
+        let at: &[SocketAddr] = match self.allow {
+            [] => &[(Ipv4Addr::LOCALHOST, self.port).into()],
+            // The second where there is no IPv6.
+            _ => &[(Ipv6Addr::UNSPECIFIED, self.port).into(), (Ipv4Addr::UNSPECIFIED, self.port).into()],
+        };
+        fx.serve(at, self.jobs, LIFETIME, || Run::from(fx.sh.cmd(&command[0]).args(&command[1..])))
+    }
+
+    /// The command that serves one connection, with `program` and the chroot at `dir`.
+    pub fn connection(&self, program: &Utf8Path, dir: &Utf8Path) -> Vec<String> {
+        let host = self.host.debian;
+        let fixed = [program.as_str(), "farm", "connection", "--arch", host, "--chroot", dir.as_str()];
+        let allow = self.allow.iter().flat_map(|network| ["--allow".to_owned(), network.to_string()]);
+        fixed.map(str::to_owned).into_iter().chain(allow).collect()
     }
 }

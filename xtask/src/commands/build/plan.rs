@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 use super::super::{audit, replaced};
 use super::Args;
 use crate::arch::{self, Arch};
-use crate::build::launcher::Launcher;
+use crate::build::launcher::{Fork, Launcher};
 use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
 use crate::build::objects::Objects;
@@ -223,7 +223,8 @@ pub fn plan(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Plan> {
     if let Some(listing) = &modules {
         trim::modules(&repo, head.tree_id(), listing)?;
     }
-    let launcher = Launcher { farm: args.farm.clone(), ccache: args.ccache };
+    let fork = Fork { repository: workspace.root.clone(), vendor: settings.url.clone() };
+    let launcher = Launcher { farm: args.farm.clone(), ccache: args.ccache.then_some(fork) };
     let jobs = args
         .jobs
         .map(usize::from)

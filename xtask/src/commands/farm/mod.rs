@@ -2,6 +2,7 @@
 //! `cargo xtask farm`: the machines that compile for `build --farm`.
 
 mod check;
+mod connection;
 mod serve;
 
 use anyhow::Result;
@@ -24,6 +25,8 @@ pub struct Args {
 enum What {
     Serve(serve::Args),
     Check(check::Args),
+    #[command(hide = true)]
+    Connection(connection::Args),
 }
 
 /// # Errors
@@ -32,5 +35,6 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     match args.what {
         What::Serve(args) => serve::run(fx, args),
         What::Check(args) => check::run(fx, &args),
+        What::Connection(args) => connection::run(fx, &args),
     }
 }

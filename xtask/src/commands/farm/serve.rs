@@ -2,12 +2,15 @@
 //! `cargo xtask farm serve`: this machine compiles for others, until it is interrupted.
 
 use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::arch;
 use crate::build::archive::Archive;
-use crate::build::farm::{serve, worker};
+use crate::build::farm::network::Network;
+use crate::build::farm::{serve, unit, worker};
 use crate::effects::Effects;
 use crate::machine;
+use crate::sandbox::Unpacked;
 use crate::workspace::Workspace;
 
 /// Compile for other machines, until interrupted
@@ -20,14 +23,17 @@ pub struct Args {
     #[arg(long)]
     suite: Option<String>,
     /// A network that may ask, such as 192.168.1.0/24; can be repeated [default: this machine alone]
-    #[arg(long, value_name = "NETWORK", value_parser = network)]
-    allow: Vec<String>,
+    #[arg(long, value_name = "NETWORK")]
+    allow: Vec<Network>,
     /// Where to listen
     #[arg(long, default_value_t = worker::PORT)]
     port: u16,
     /// How many compilers at once [default: as many as there are processors]
     #[arg(long, short)]
     jobs: Option<usize>,
+    /// Write systemd units for a permanent worker into this directory, and do not serve
+    #[arg(long, value_name = "DIR")]
+    units: Option<Utf8PathBuf>,
 }
 
 /// # Errors
@@ -44,37 +50,32 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         fx.ui.planned(&format!("distccd --port {} --jobs {jobs}", args.port));
         return Ok(());
     };
-    let step = fx.ui.step("unpack the chroot");
-    let chroot = chroot.unpack(fx)?;
-    step.done("");
     let worker = serve::Worker { host, port: args.port, jobs, allow: &args.allow };
-    worker.run(fx, &chroot, |compiler| {
+    let step = fx.ui.step("unpack the chroot");
+    // Not only for this user: root serves as somebody else, and systemd too.
+    let unpacked = Unpacked::shared(fx, &chroot.tar)?;
+    step.done("");
+    if let Some(to) = &args.units {
+        return units(fx, &worker, unpacked, chroot.name(), to);
+    }
+    worker.run(fx, &unpacked, |compiler| {
         fx.ui.note(&format!("{compiler}, {jobs} at once, at port {}; Ctrl-C ends it", args.port));
     })
 }
 
-/// distccd would take a name, and resolve it, too.
-fn network(text: &str) -> Result<String, String> {
-    let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
-    let address: std::net::IpAddr = address.parse().map_err(|_| "an address, or ADDRESS/BITS".to_owned())?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    if bits.is_some_and(|b| b.parse::<u8>().map_or(true, |b| b > most)) {
-        return Err(format!("BITS is a number up to {most}"));
-    }
-    Ok(text.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::network;
-
-    #[test]
-    fn networks() {
-        for good in ["10.0.0.1", "192.168.1.0/24", "fe80::/10"] {
-            assert_eq!(network(good).unwrap(), good);
-        }
-        for bad in ["", "lab", "10.0.0.0/33", "10.0.0.0/x", "fe80::/129"] {
-            assert!(network(bad).is_err(), "{bad}");
-        }
-    }
+/// Puts the chroot and this program where they stay, and writes the units.
+fn units(fx: &Effects, worker: &serve::Worker, unpacked: Unpacked, name: &str, to: &Utf8Path) -> Result<()> {
+    let all = fx.shared_cache()?.join("workers");
+    fx.create_open_dir(&all)?;
+    let dir = all.join(name);
+    unpacked.kept(fx, &dir)?;
+    fx.write_program(dir.join("xtask"), fs_err::read(std::env::current_exe()?)?)?;
+    fx.create_dir(to)?;
+    fx.write(to.join(format!("{}.socket", unit::NAME)), unit::socket(worker))?;
+    fx.write(to.join(format!("{}@.service", unit::NAME)), unit::service(worker, &dir))?;
+    fx.ui.note("Nothing is installed. This does it:");
+    let name = unit::NAME;
+    fx.ui.data(&format!("sudo cp {to}/{name}.socket {to}/{name}@.service /etc/systemd/system/"));
+    fx.ui.data(&format!("sudo systemctl daemon-reload && sudo systemctl enable --now {name}.socket"));
+    Ok(())
 }
