@@ -15,6 +15,7 @@ mod journal;
 mod kept;
 mod lock;
 mod objects;
+mod open;
 mod scratch;
 mod serve;
 mod signals;
@@ -33,8 +34,11 @@ pub use journal::{state_dir, Journal, Move};
 pub use kept::Lock;
 pub use lock::Hold;
 pub use objects::{repository, sound, sound_below, RefMove, Session};
-pub use scratch::{read_plain, Scratch};
+pub use open::{going_on, open_given, open_plain, or_interrupted, read_plain, text_given, text_plain, Interruptible};
+pub use scratch::Scratch;
 pub use serve::Bounds;
+#[cfg(test)]
+pub use signals::CHILDREN;
 
 use crate::error::Failure;
 use crate::ui::Ui;
@@ -89,9 +93,7 @@ impl Effects {
     pub fn wait(&self, time: Duration) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < time {
-            if signals::interrupted() {
-                fail!(Interrupted, "interrupted");
-            }
+            going_on()?;
             std::thread::sleep(Duration::from_millis(20).min(time));
         }
         Ok(())

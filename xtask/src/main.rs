@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use xtask::commands::Cli;
-use xtask::effects::Effects;
+use xtask::effects::{or_interrupted, Effects};
 use xtask::error;
 use xtask::ui::Ui;
 
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     };
     let (verbose, dry_run) = (cli.verbose, cli.dry_run);
     let code = Effects::new(Ui::new(verbose), dry_run).and_then(|fx| {
-        let outcome = cli.run(&fx);
+        let outcome = or_interrupted(cli.run(&fx));
         if let Err(e) = &outcome {
             fx.ui.failure(&error::sentence(e), error::hint(e));
         }

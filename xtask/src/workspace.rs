@@ -4,6 +4,7 @@
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::effects::text_given;
 use crate::error::{Failure, Kind};
 use crate::settings::{Flavour, Settings, TINY};
 
@@ -45,8 +46,7 @@ impl Workspace {
         let start = start.canonicalize_utf8().with_context(|| format!("cannot find {start}"))?;
         for dir in start.ancestors() {
             let file = dir.join(SETTINGS);
-            let bytes = fs_err::read(&file).unwrap_or_default();
-            let text = String::from_utf8_lossy(&bytes);
+            let text = text_given(&file).unwrap_or_default();
             if text.contains("[workspace.metadata.fork") {
                 let settings = Settings::parse(&text).with_context(|| file.to_string())?;
                 return Ok(Self { root: dir.to_owned(), settings });

@@ -18,7 +18,7 @@ use super::depends::Lists;
 use super::mirror;
 use super::mmdebstrap::LEFT_OUT;
 use crate::arch::{self, Arch};
-use crate::effects::{Effects, Run};
+use crate::effects::{Effects, Interruptible, Run};
 use crate::error::Kind;
 use crate::machine::disk::Room;
 use crate::sandbox::Unpacked;
@@ -298,7 +298,7 @@ fn open(tar: Utf8PathBuf) -> Result<Chroot> {
 /// The SHA-256 of a file.
 fn digest(path: &Utf8Path) -> Result<String> {
     let mut hash = Sha256::new();
-    let file = File::open(path).with_context(|| format!("cannot read {path}"))?;
+    let file = Interruptible(File::open(path).with_context(|| format!("cannot read {path}"))?);
     std::io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut hash)
         .with_context(|| format!("cannot read {path}"))?;
     Ok(format!("{:x}", hash.finalize()))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use xshell::cmd;
 
 use crate::arch::{self, Arch};
-use crate::effects::Effects;
+use crate::effects::{text_plain, Effects};
 use crate::formats::version::Version;
 use crate::settings;
 
@@ -51,10 +51,12 @@ pub const FILE: &str = "metadata.json";
 
 /// The record of a directory, if it has one that a build could have written, and all the files that it names.
 pub fn read(dir: &Utf8Path) -> Option<Metadata> {
-    let text = fs_err::read_to_string(dir.join(FILE)).ok()?;
+    let text = text_plain(&dir.join(FILE))?;
     let metadata: Metadata = serde_json::from_str(&text).ok()?;
-    let whole =
-        metadata.files.iter().all(|(name, size)| fs_err::metadata(dir.join(name)).is_ok_and(|m| m.len() == *size));
+    let whole = metadata
+        .files
+        .iter()
+        .all(|(name, size)| fs_err::metadata(dir.join(name)).is_ok_and(|m| m.is_file() && m.len() == *size));
     (whole && metadata.has_names()).then_some(metadata)
 }
 

@@ -250,13 +250,12 @@ fn pid(child: &Child) -> Option<Pid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::sync::{PoisonError, RwLockWriteGuard};
     use xshell::cmd;
 
     /// To end a child is to end all that runs below this process, so those of another test too.
-    fn alone() -> MutexGuard<'static, ()> {
-        static ALONE: Mutex<()> = Mutex::new(());
-        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    fn alone() -> RwLockWriteGuard<'static, ()> {
+        signals::CHILDREN.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ended(run: &mut Run) -> Result<Output> {

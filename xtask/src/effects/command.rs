@@ -327,6 +327,7 @@ mod tests {
         let odd = "a b'c";
         let run = Run::from(cmd!(sh, "printf %s {odd}").env("X", "1 2"));
         assert_eq!(run.line(), r"X='1 2' printf %s 'a b'\''c'");
+        let _children = crate::effects::CHILDREN.read();
         let out = std::process::Command::new("sh").arg("-c").arg(run.line()).output().unwrap();
         assert_eq!(out.stdout, odd.as_bytes());
     }

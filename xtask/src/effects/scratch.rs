@@ -7,7 +7,7 @@
 //! cannot be locked either, only a file that is open for writing.
 
 use std::cell::RefCell;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::rc::Rc;
 
@@ -18,14 +18,13 @@ use tempfile::NamedTempFile;
 
 use super::files::nearest;
 use super::lock::{hold, Hold, Machine};
+use super::open::read_plain;
 use super::Effects;
 
 /// How the name of each scratch begins: nothing of the person's is ever swept away.
 const MARK: &str = ".kernel-fork.";
 /// What the name of its lock file has behind that.
 const LOCK: &str = ".lock";
-/// Of what a sandbox leaves, a configuration or a small module.
-const LARGEST: u64 = 64 << 20;
 
 /// A directory of this process's own; removed when dropped, and by the next run if this one was killed.
 pub struct Scratch {
@@ -61,28 +60,6 @@ impl Scratch {
     pub fn take(&self, name: &str) -> Result<Vec<u8>> {
         read_plain(&self.join(name))
     }
-}
-
-/// Reads a file that a sandbox may have written: no link, no pipe, no device, and no more than memory can hold.
-///
-/// # Errors
-/// It is not there, or something else.
-pub fn read_plain(path: &Utf8Path) -> Result<Vec<u8>> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let name = path.file_name().unwrap_or_default();
-    let mut bytes = Vec::new();
-    match rustix::fs::open(path.as_std_path(), flags, Mode::empty()).map(std::fs::File::from) {
-        Ok(file) if file.metadata()?.is_file() => {
-            file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-            if bytes.len() as u64 <= LARGEST {
-                return Ok(bytes);
-            }
-        }
-        Ok(_) | Err(rustix::io::Errno::LOOP) => {}
-        Err(e) => return Err(e).with_context(|| format!("cannot read {name}")),
-    }
-    fail!(Check, "{name} is no plain file of at most {} MB", LARGEST >> 20);
 }
 
 impl Drop for Scratch {
@@ -214,7 +191,7 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, pipe.as_std_path(), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
             .unwrap();
         fs::create_dir(scratch.join("directory")).unwrap();
-        fs::File::create(scratch.join("large")).unwrap().set_len(LARGEST + 1).unwrap();
+        fs::File::create(scratch.join("large")).unwrap().set_len(super::super::open::LARGEST + 1).unwrap();
         for name in ["zero", "pipe", "directory", "large", "nothing"] {
             assert!(scratch.take(name).is_err(), "{name}");
         }

@@ -86,6 +86,10 @@ pub fn told_to_end() -> bool {
     TO_END.get().is_some_and(|f| f.load(Ordering::Relaxed))
 }
 
+/// For unit tests, which share a process: whoever ends all that runs below it writes, whoever starts a program reads.
+#[cfg(test)]
+pub static CHILDREN: std::sync::RwLock<()> = std::sync::RwLock::new(());
+
 /// Has the person asked to stop?
 pub fn interrupted() -> bool {
     INTERRUPTED.get().is_some_and(|f| f.load(Ordering::Relaxed))

@@ -21,7 +21,7 @@ use super::compare::{compare, Verdict};
 use super::identity::Identity;
 use super::release::Release;
 use super::set::{Package, Purpose, Set};
-use crate::effects::{Effects, Run};
+use crate::effects::{text_plain, Effects, Run};
 use crate::error::Kind;
 use crate::formats::version::Version;
 
@@ -236,7 +236,7 @@ impl Pool<'_> {
     /// The fields that stay as they were when a suite was published first; a new suite has those of the others.
     fn remembered(&self, suite: &str, origin: &str) -> Vec<(&'static str, String)> {
         let dists = self.published.join("dists");
-        let read = |suite: &Utf8Path| fs::read_to_string(suite.join("Release")).ok();
+        let read = |suite: &Utf8Path| text_plain(&suite.join("Release"));
         let others = || below(&dists).ok()?.iter().find_map(|suite| read(suite));
         let Some(release) = read(&dists.join(suite)).or_else(others) else {
             return vec![("Origin", origin.to_owned())];

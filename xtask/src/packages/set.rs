@@ -13,6 +13,7 @@ use fs_err::File;
 
 pub use super::content::Purpose;
 use super::content::{self, Content, Left};
+use crate::effects::{going_on, open_plain, Interruptible};
 use crate::formats::control::{Paragraph, Relations};
 use crate::formats::deb::{self, ControlFile, DebError, Entry, Kind};
 
@@ -55,8 +56,9 @@ impl Set {
                     fail!(Input, "there is no package in {path}"; "`cargo xtask build` says where it puts them");
                 }
                 files.extend(found);
-            } else if path.is_file() {
-                files.push(path.clone());
+            } else if path.exists() {
+                // What the user names may be a link; what lies in a directory may not.
+                files.push(path.canonicalize_utf8().with_context(|| format!("cannot read {path}"))?);
             } else {
                 fail!(Input, "no such file or directory: `{path}`"; "name a directory of packages, or .deb files");
             }
@@ -65,8 +67,13 @@ impl Set {
         for path in files {
             let name = path.file_name().unwrap_or_default().to_owned();
             progress(&name);
-            let file = File::open(&path).with_context(|| format!("cannot read {path}"))?;
-            match Package::read(&path, file, purpose) {
+            let read = match open_plain(&path) {
+                Ok(file) => Package::read(&path, file, purpose),
+                Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => Err(DebError::NotDeb(e.to_string())),
+                Err(e) => return Err(e).with_context(|| format!("cannot read {path}")),
+            };
+            going_on()?;
+            match read {
                 Ok(package) => set.packages.push(package),
                 Err(e) => set.broken.push((name, e)),
             }
@@ -97,12 +104,13 @@ impl Set {
 }
 
 impl Package {
-    fn read(path: &Utf8Path, file: File, purpose: Purpose) -> Result<Self, DebError> {
-        let size = file.metadata().map_or(0, |m| m.len());
+    fn read(path: &Utf8Path, file: Interruptible<File>, purpose: Purpose) -> Result<Self, DebError> {
+        let size = file.0.metadata().map_or(0, |m| m.len());
         let (mut files, mut left) = (BTreeMap::new(), Left::default());
         let area = deb::read(BufReader::with_capacity(1 << 16, file), size, &mut |entry, reader| {
+            // A small file may unpack to much.
             let content = match entry.kind {
-                Kind::File => content::read(&entry, reader, purpose, &mut left)?,
+                Kind::File => content::read(&entry, &mut Interruptible(reader), purpose, &mut left)?,
                 _ => Content::default(),
             };
             files.insert(entry.path.clone(), (entry, content));

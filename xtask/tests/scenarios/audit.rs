@@ -38,7 +38,7 @@ fn audit() {
 
     std::fs::write(&common, "!<arch>\n").unwrap();
     lab.xtask(&["audit", &good]).fails(1, &[]);
-    lab.xtask(&["audit", "nowhere"]).fails(3, &["there is no nowhere"]);
+    lab.xtask(&["audit", "nowhere"]).fails(3, &["`nowhere`"]);
     lab.xtask(&["audit"]).fails(3, &["there is no package set"]);
 }
 
@@ -149,4 +149,66 @@ fn what_packages_say_is_only_shown() {
     assert!(shown.contains("linux\u{fffd}[2J") && !shown.contains('\x1b'), "{shown}");
     let json = lab.xtask(&["audit", "--json", &set]).fails(1, &[]).stdout;
     assert!(json.contains("linux\\u001b[2J"), "{json}");
+}
+
+#[test]
+fn what_is_no_file_among_packages_is_said_and_not_waited_for() {
+    let lab = Lab::without_cache();
+    let set = lab.package_set("set", "arm64", "6.1.42-1.1+lab", "a kernel");
+    let pipe = |name: &str| {
+        let (cwd, kind, mode) = (rustix::fs::CWD, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+        rustix::fs::mknodat(cwd, lab.path(name), kind, mode, 0).unwrap();
+    };
+    // What would be waited for ends with `timeout`, whose code is 124.
+    let xtask = |args: &[&str]| {
+        let mut command = lab.command("timeout", "kernel");
+        command.args(["--kill-after=5", "120", env!("CARGO_BIN_EXE_xtask")]).args(args);
+        crate::lab::Outcome::of(command.output().unwrap())
+    };
+    pipe("set/a.deb");
+    std::os::unix::fs::symlink("/dev/zero", lab.path("set/b.deb")).unwrap();
+    std::fs::create_dir(lab.path("set/c.deb")).unwrap();
+    for command in [&["audit", &set][..], &["publish", &set, "--to", "../apt"]] {
+        let shown = xtask(command).fails(1, &["3 things are wrong"]).stdout;
+        assert_eq!(shown.matches("not a regular file").count(), 3, "{shown}");
+    }
+    xtask(&["compare", &set, &set]).fails(1, &[]);
+    for name in ["a.deb", "b.deb", "metadata.json"] {
+        std::fs::remove_file(lab.path(&format!("set/{name}"))).unwrap();
+    }
+    std::fs::remove_dir(lab.path("set/c.deb")).unwrap();
+    pipe("set/metadata.json");
+    xtask(&["audit", &set]).ok();
+    xtask(&["publish", &set, "--to", "../apt"]).fails(3, &["metadata.json"]);
+    // One that the user names may be a link.
+    let deb = lab.names("set").into_iter().find(|n| n.starts_with("linux-modules-")).unwrap();
+    std::os::unix::fs::symlink(lab.path(&format!("set/{deb}")), lab.path("link.deb")).unwrap();
+    let both = [lab.path("link.deb").display().to_string(), lab.path(&format!("set/{deb}")).display().to_string()];
+    xtask(&["compare", &both[0], &both[1]]).ok();
+}
+
+#[test]
+fn reading_packages_ends_with_an_interruption() {
+    let lab = Lab::without_cache();
+    // More to say than a pipe holds: it cannot have come to its end before the rest is read.
+    for n in 0..2000 {
+        lab.write(&format!("set/{}-{n}.deb", "x".repeat(200)), "no package\n");
+    }
+    let set = lab.path("set").display().to_string();
+    for command in [&["audit", &set][..], &["compare", &set, &set]] {
+        let mut program = lab.command(env!("CARGO_BIN_EXE_xtask"), "kernel");
+        program.args(command).env("KERNEL_FORK_PROGRESS", "0").stderr(std::process::Stdio::piped());
+        let mut child = program.spawn().unwrap();
+        let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("xxx") {
+            line.clear();
+            assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0);
+        }
+        lab.run("kill", &["-TERM", &child.id().to_string()]).ok();
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut said, &mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+        assert!(rest.contains("error: interrupted\n"), "{rest}");
+    }
 }

@@ -9,9 +9,8 @@ use std::mem::ManuallyDrop;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err::File;
 
-use crate::effects::{Did, Effects};
+use crate::effects::{open_given, Did, Effects};
 use crate::error::{Failure, Kind};
 use crate::flavour::packaging;
 use crate::formats::annotations::Annotations;
@@ -164,9 +163,8 @@ pub fn config(path: &Utf8Path) -> Result<Config> {
 /// It is something else, and where.
 pub fn read(path: &Utf8Path) -> Result<String> {
     let cannot = || Failure::new(Kind::Input, format!("cannot read {path}"));
-    let file = File::open(path).with_context(cannot)?;
-    let size = file.metadata().map_or(0, |m| m.len().min(LARGEST));
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    let file = open_given(path).with_context(cannot)?;
+    let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes).with_context(cannot)?;
     if bytes.len() as u64 > LARGEST {
         fail!(Input, "{path} is larger than 100 MB"; "is it the right file?");

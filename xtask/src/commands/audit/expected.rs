@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
 use crate::build::metadata::Metadata;
-use crate::effects::repository;
+use crate::effects::{repository, text_given};
 use crate::flavour::packaging::{self, Packaging};
 use crate::flavour::ubuntu;
 use crate::formats::config::Config;
@@ -64,5 +64,5 @@ fn fragment(workspace: &Workspace, repo: &Repository, built: Option<Oid>, flavou
         return Ok((packaging::required(repo, tree, &path)?, path));
     }
     let path = workspace.root.join(path);
-    Ok((fs_err::read_to_string(&path).with_context(|| format!("cannot read {path}"))?, path.into_string()))
+    Ok((text_given(&path)?, path.into_string()))
 }

@@ -21,7 +21,7 @@ use crate::boot::ticks::{self, Series};
 use crate::build::archive::Archive;
 use crate::build::chroot::{Chroot, Recipe};
 use crate::build::metadata;
-use crate::effects::Effects;
+use crate::effects::{text_plain, Effects};
 use crate::error::{Failure, Kind};
 use crate::formats::cpu_list::CpuList;
 use crate::isolate::parameters::{parameters, version};
@@ -200,7 +200,7 @@ pub fn passed_before(dir: &Utf8Path) -> bool {
         passed: bool,
     }
     let written = |file: &str| fs_err::metadata(dir.join(file)).and_then(|m| m.modified()).ok();
-    let verdicts = fs_err::read_to_string(dir.join(REPORT).with_extension("json")).unwrap_or_default();
+    let verdicts = text_plain(&dir.join(REPORT).with_extension("json")).unwrap_or_default();
     let verdicts: Vec<Verdict> = serde_json::from_str(&verdicts).unwrap_or_default();
     let passed = !verdicts.is_empty() && verdicts.iter().all(|v| v.passed);
     passed && written(REPORT) > written(metadata::FILE)

@@ -13,7 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
 use super::super::replaced;
-use crate::effects::{Did, Effects, Hold, Lock};
+use crate::effects::{text_plain, Did, Effects, Hold, Lock};
 use crate::error::{Failure, Kind};
 use crate::packages::signing::{fingerprints, Key};
 
@@ -114,7 +114,7 @@ pub fn same_key(fx: &Effects, dir: &Utf8Path, key: &Key) -> Result<()> {
 pub fn address(dir: &Utf8Path) -> Option<String> {
     let names = dir.read_dir_utf8().ok()?.flatten().map(|e| e.into_path()).filter(|p| p.extension() == Some("sources"));
     let ours = names.filter(|p| p.file_name().is_some_and(|n| n.starts_with("kernel-fork")));
-    let texts = ours.filter_map(|p| fs_err::read_to_string(p).ok());
+    let texts = ours.filter_map(|p| text_plain(&p));
     let found: Vec<String> =
         texts.filter_map(|t| t.lines().find_map(|l| l.strip_prefix("URIs: ").map(str::to_owned))).collect();
     found.into_iter().find(|uri| !uri.starts_with("file:"))

@@ -55,6 +55,7 @@ fn beside(top: &tempfile::TempDir, version: &str, arch: &str, content: &[u8]) {
     );
     put(&stage.join("DEBIAN/control"), control.as_bytes());
     let build = ["-Zgzip", "-z1", "--root-owner-group", "--build"];
+    let _children = crate::effects::CHILDREN.read();
     let done = Command::new("dpkg-deb").args(build).arg(&stage).arg(top.path()).output().expect("dpkg-deb");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

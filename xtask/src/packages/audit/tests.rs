@@ -89,6 +89,7 @@ pub(super) fn made(change: impl Fn(&Path)) -> tempfile::TempDir {
     put(&stage.join("linux-headers-5.4.0-1/usr/src/linux-headers-5.4.0-1/Makefile"), b"all:\n");
     put(&stage.join(format!("linux-buildinfo-{REL}/usr/lib/linux/{REL}/config")), CONFIG.as_bytes());
     change(&stage);
+    let _children = crate::effects::CHILDREN.read();
     for entry in fs::read_dir(&stage).unwrap() {
         let dir = entry.unwrap().path();
         let done = Command::new("chmod").args(["-R", "g-w,o-w"]).arg(&dir).status().unwrap();
