@@ -103,7 +103,8 @@ impl Effects {
     }
 
     /// A scratch that the users of a rootless chroot can reach. They are strangers to whoever has a home of
-    /// mode 0700, which is what adduser makes: then it is in `/var/tmp`.
+    /// mode 0700, which is what adduser makes: then it is in `/var/tmp`. From here on they can also read what this
+    /// process and its programs make, whatever umask the user has: too many of them write there for each to see to it.
     ///
     /// # Errors
     /// As [`Effects::scratch`].
@@ -114,6 +115,7 @@ impl Effects {
             self.scratch_in(Utf8Path::new("/var/tmp"), purpose)?
         };
         fs::set_permissions(scratch.path(), PermissionsExt::from_mode(0o755))?;
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         Ok(scratch)
     }
 

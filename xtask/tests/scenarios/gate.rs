@@ -89,6 +89,18 @@ fn directories_have_their_modes_under_any_umask_and_home() {
     }
 }
 
+/// sbuild's users are strangers to what is made for them.
+#[test]
+fn a_build_in_a_chroot_does_without_the_umask() {
+    let lab = Lab::new();
+    lab.forked();
+    let out = lab.path("packages").display().to_string();
+    let mut command = lab.command("sh", "kernel");
+    command.args(["-c", "umask 0077 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_xtask")]);
+    command.args(["build", "arm64", "--cross", "--flavour", "slim", "--out", &out]);
+    Outcome::of(command.output().unwrap()).ok();
+}
+
 #[test]
 fn the_cache_may_be_on_another_file_system_than_the_fork() {
     let lab = Lab::new();
