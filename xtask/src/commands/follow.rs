@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use git2::Repository;
 
@@ -13,7 +13,8 @@ use crate::effects::{repository, Did, Effects, RefMove, Run};
 use crate::error::{exit_code, Kind};
 use crate::flavour::news::{self, News};
 use crate::fork::history::History;
-use crate::fork::{backup, branch, snapshot};
+use crate::fork::idle::idle;
+use crate::fork::{backup, branch, branch_name, snapshot};
 use crate::formats::tag::Tag;
 use crate::ui::bytes;
 use crate::workspace::Workspace;
@@ -63,9 +64,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let root = workspace.root.clone();
     let repo = repository(&root)?;
     if let Some(branch) = &args.branch {
-        if repo.head_detached()? {
-            fx.change(&root, fx.git(&root).args(["switch", "--quiet", "--force-create", branch, "HEAD"]))?;
-        }
+        on_branch(fx, &root, &repo, branch)?;
     }
     let before = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
     let releases = snapshot::releases(fx, &workspace.settings.url, &before.root.tag)?;
@@ -75,8 +74,10 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     };
     let name = format!("release/{}", tag.name());
     if let Some(remote) = &args.push {
-        let there = remote_run(fx, &root, &["ls-remote", "--exit-code", remote, &format!("refs/heads/{name}")]);
-        if fx.read(there.any_status())?.status.success() {
+        let there = remote_run(fx, &root, &["ls-remote", remote, &format!("refs/heads/{name}")]);
+        // Before anything is built: a remote that does not answer now takes no branch later.
+        let hint = format!("`git ls-remote {remote}` has to work; {}", token_hint());
+        if !fx.read(there.or(Kind::Network, hint))?.stdout.is_empty() {
             fx.ui.note(&format!("{name} is there already, for somebody to look at."));
             return Ok(());
         }
@@ -89,10 +90,31 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         fx.ui.planned("cargo xtask build");
         return Ok(());
     }
-    let outcome = tried(fx, &workspace, &repo, &args, &before, &name);
+    let outcome = tried(fx, &workspace, &repo, &args, &before, &name, backup::short(&own));
     // Whatever became of it: the next run begins where this one did.
     let back = fx.cleanup(|| fx.change(&root, fx.git(&root).args(["switch", "--quiet", backup::short(&own)])));
     outcome.and_then(|()| back.map(drop))
+}
+
+/// Checks the branch out where CI has checked out a commit alone. One that is there has to be that commit, or an
+/// ancestor of it: CI's clone may hold a branch of before.
+fn on_branch(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: &str) -> Result<()> {
+    let refname = branch_name::full(branch)?;
+    if !repo.head_detached()? {
+        return Ok(());
+    }
+    idle(repo)?;
+    let head = repo.head()?.peel_to_commit()?.id();
+    let there = repo.refname_to_id(&refname).ok();
+    if let Some(tip) = there {
+        if tip != head && !repo.graph_descendant_of(head, tip)? {
+            fail!(Repository, "the branch `{branch}` is at {tip:.12}, which HEAD ({head:.12}) does not contain";
+                "`git switch {branch}` follows with the branch; `git branch --force {branch} HEAD` gives its commits up");
+        }
+    }
+    let create: &[&str] = if there.is_some() { &["--force-create"] } else { &["--create"] };
+    fx.change(root, fx.git(root).args(["switch", "--quiet"]).args(create).args([branch, "HEAD"]))?;
+    Ok(())
 }
 
 /// Is the branch to be made? One that an earlier run has made goes first, since the lab's own may have changed; one
@@ -122,6 +144,7 @@ fn tried(
     args: &Args,
     before: &History,
     name: &str,
+    own: &str,
 ) -> Result<()> {
     let root = &workspace.root;
     let after = History::read(repo, repo.head()?.peel_to_commit()?.id())?;
@@ -150,7 +173,7 @@ fn tried(
     fx.write(out.join("report.md"), &report)?;
     fx.ui.note(&format!("{out}/report.md says what is new."));
     if let Some(remote) = &args.push {
-        push(fx, root, remote, name, before, args, &report)?;
+        push(fx, root, remote, name, args.branch.as_deref().unwrap_or(own), &report)?;
     }
     failed.map_or(Ok(()), Err)
 }
@@ -225,33 +248,20 @@ fn boots(fx: &Effects, workspace: &Workspace, dir: &Utf8Path) -> Result<String> 
 }
 
 /// Pushes the branch; GitLab makes a merge request of the options.
-fn push(
-    fx: &Effects,
-    root: &Utf8Path,
-    remote: &str,
-    name: &str,
-    before: &History,
-    args: &Args,
-    report: &str,
-) -> Result<()> {
-    let repo = repository(root)?;
-    let own =
-        repo.branches(Some(git2::BranchType::Local))?.flatten().find(|(b, _)| b.get().target() == Some(before.tip));
-    let target = match (&args.branch, own) {
-        (Some(branch), _) => branch.clone(),
-        (None, Some((branch, _))) => branch.name()?.context("a branch has a name")?.to_owned(),
-        (None, None) => fail!(Repository, "the branch that was followed is gone"; "--branch names it"),
-    };
+fn push(fx: &Effects, root: &Utf8Path, remote: &str, name: &str, target: &str, report: &str) -> Result<()> {
     // An option is one line; GitLab makes `\n` a new one.
     let description = format!("merge_request.description={}", cut(report).replace('\n', "\\n"));
     let title = format!("merge_request.title={name}");
     let target = format!("merge_request.target={target}");
     let refs = format!("refs/heads/{name}:refs/heads/{name}");
     let words = ["push", "-o", "merge_request.create", "-o", &target, "-o", &title, "-o", &description, remote, &refs];
-    let hint = format!("${TOKEN} has to hold a token that may push branches, where the address asks for one");
-    fx.change(root, remote_run(fx, root, &words).or(Kind::Network, hint))?;
+    fx.change(root, remote_run(fx, root, &words).or(Kind::Network, token_hint()))?;
     fx.ui.note(&format!("{name} is pushed."));
     Ok(())
+}
+
+fn token_hint() -> String {
+    format!("${TOKEN} has to hold a token that may push branches, where the address asks for one")
 }
 
 /// git for a remote whose password is the token. The helper is constant, and the token stays in the environment.

@@ -11,7 +11,7 @@ use crate::flavour::target::Inputs;
 use crate::fork::history::History;
 use crate::fork::replay::WORKFLOW;
 use crate::fork::switch::{recover, switch, Switch};
-use crate::fork::{branch, driver, guard, overlay, snapshot};
+use crate::fork::{branch, branch_name, driver, guard, overlay, snapshot};
 use crate::formats::tag::Tag;
 use crate::machine::disk::Room;
 use crate::settings;
@@ -108,13 +108,11 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         Some(name) => name.clone(),
         None => format!("{}-{}", tag.major_minor(), workspace.first_flavour()?),
     };
-    let refname = format!("refs/heads/{name}");
-    if !git2::Reference::is_valid_name(&refname) {
-        fail!(Input, "`{name}` is no name for a branch");
-    }
+    let refname = branch_name::full(&name)?;
     if repo.find_reference(&refname).is_ok() {
         fail!(Repository, "there is a branch {name} already"; "`git switch {name} && cargo xtask rebase {}` moves it to that tag; `--branch NAME` makes another", tag.name());
     }
+    branch_name::new(&repo, &name)?;
     branch::clean(fx, &workspace.root)?;
 
     let url = args.url.as_deref().unwrap_or(&workspace.settings.url);

@@ -10,7 +10,7 @@ use crate::fork::rebase::{finish, graft_too, stop_there, Desk};
 use crate::fork::replay::{replay, Carry};
 use crate::fork::stopped::Stopped;
 use crate::fork::switch::recover;
-use crate::fork::{backup, branch, snapshot};
+use crate::fork::{backup, branch, branch_name, snapshot};
 use crate::ui::count;
 use crate::workspace::Workspace;
 
@@ -106,6 +106,7 @@ pub fn to_branch(fx: &Effects, tag: &str, name: &str) -> Result<()> {
 
 fn start(desk: &Desk, args: &Args) -> Result<()> {
     let Desk { fx, workspace, repo, .. } = desk;
+    let to_branch = args.to_branch.as_ref().map(|name| branch_name::new(repo, name)).transpose()?;
     let name = branch::current(repo)?;
     branch::clean(fx, &workspace.root)?;
     let history = History::read(repo, repo.head()?.peel_to_commit()?.id())?;
@@ -124,12 +125,6 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
             }
         }
     };
-    let to_branch = args.to_branch.as_ref().map(|name| format!("refs/heads/{name}"));
-    if let Some(to) = &to_branch {
-        if !git2::Reference::is_valid_name(to) || repo.find_reference(to).is_ok() {
-            fail!(Repository, "{} is no name for a new branch", backup::short(to); "there may be one already: `git branch --list`");
-        }
-    }
     if tag == history.root.tag {
         snapshot::unmoved(fx, url, &history.root)?;
         fx.ui.note(&format!(

@@ -9,6 +9,7 @@ use crate::error::Kind;
 use crate::fork::backup::{self, short, BACKUP, UNDONE};
 use crate::fork::branch;
 use crate::fork::history::{History, Root};
+use crate::fork::idle::sequence;
 use crate::fork::rebase::{finish, graft_too, Desk};
 use crate::fork::replay::{replay, summary};
 use crate::fork::stopped::{forget, ids, Stopped};
@@ -30,10 +31,11 @@ pub fn go_on(desk: &Desk, mut state: Stopped, skip: bool) -> Result<()> {
             "`cargo xtask rebase --abort` gives it up and leaves the branch as it is now");
     }
     if skip {
+        untouched(repo, onto)?;
         state.clear(fx, &workspace.root, repo)?;
         fx.ui.note(&format!("Left out: {commit:.12} {}", summary(repo, commit)));
     } else {
-        resolved(desk)?;
+        resolved(desk, onto, commit)?;
         match line(repo, onto, repo.head()?.peel_to_commit()?.id())?.last() {
             Some(last) => state.kept.push((state.commit.clone(), last.to_string())),
             None => fx.ui.note(&format!("Nothing is left of {commit:.12} {}", summary(repo, commit))),
@@ -50,10 +52,19 @@ pub fn go_on(desk: &Desk, mut state: Stopped, skip: bool) -> Result<()> {
     graft_too(desk, &url)
 }
 
-/// Commits what the person has resolved, unless they have done so themselves.
-fn resolved(desk: &Desk) -> Result<()> {
+/// Makes sure that HEAD is where the rebase stopped, so that leaving the commit out leaves everything out.
+fn untouched(repo: &Repository, onto: Oid) -> Result<()> {
+    let made = line(repo, onto, repo.head()?.peel_to_commit()?.id())?;
+    let Some(last) = made.last() else { return Ok(()) };
+    fail!(Repository, "you have made {} since the rebase stopped ({last:.12} {})", count(made.len(), "commit"), summary(repo, *last);
+        "`cargo xtask rebase --continue` keeps that; `git reset --keep {onto:.12}` takes it back");
+}
+
+/// Commits what the user has resolved, unless they have done so themselves.
+fn resolved(desk: &Desk, onto: Oid, commit: Oid) -> Result<()> {
     let Desk { fx, workspace, repo, .. } = desk;
     let root = &workspace.root;
+    waiting(repo, onto, commit)?;
     let unmerged = fx.read(fx.git(root).args(["diff", "--name-only", "--diff-filter=U"]))?.text();
     if !unmerged.is_empty() {
         fail!(Repository, "still in conflict: {}", unmerged.replace('\n', ", "); "mend the files and `git add` them");
@@ -75,6 +86,25 @@ fn resolved(desk: &Desk) -> Result<()> {
     let cmd = fx.git(root).args(plain).args(["cherry-pick", "--continue"]);
     fx.change(root, Run::from(cmd).or(Kind::Repository, "`git status` says what git is waiting for"))?;
     Ok(())
+}
+
+/// Makes sure that git still waits for the stopped commit, or the user has committed: a pick that was given up
+/// (`git cherry-pick --abort`, `git reset --hard`) must not count as resolved.
+fn waiting(repo: &Repository, onto: Oid, commit: Oid) -> Result<()> {
+    if let Some(command) = sequence(repo) {
+        fail!(Repository, "a `git {command}` of several commits is under way"; "finish it, or `git {command} --quit`, and run this again");
+    }
+    let made = line(repo, onto, repo.head()?.peel_to_commit()?.id())?;
+    match repo.refname_to_id("CHERRY_PICK_HEAD") {
+        Ok(picked) if picked == commit => Ok(()),
+        Ok(picked) => fail!(Repository, "git is picking {picked:.12}, not the commit of this rebase, {commit:.12}";
+            "finish it with `git cherry-pick --continue`, or give it up with `git cherry-pick --quit`, and run this again"),
+        Err(_) if !made.is_empty() => Ok(()),
+        Err(_) => {
+            fail!(Repository, "{commit:.12} ({}) is neither applied nor left out: git is not picking it any more", summary(repo, commit);
+            "`git cherry-pick {commit:.12}` tries it again, and `--continue` then goes on; `cargo xtask rebase --skip` leaves it out")
+        }
+    }
 }
 
 /// The commits from `onto` to `tip`, oldest first.

@@ -192,6 +192,22 @@ impl Effects {
             _ => Ok(Did::Done),
         }
     }
+
+    /// Removes a directory if it is empty; it stays where it holds anything.
+    ///
+    /// # Errors
+    /// As `rmdir --ignore-fail-on-non-empty`.
+    pub fn remove_empty_dir(&self, path: &Utf8Path) -> Result<()> {
+        if self.planned(path) {
+            return Ok(());
+        }
+        match fs::remove_dir(path) {
+            Err(e) if ![ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&e.kind()) => {
+                Err(e).with_context(|| format!("cannot remove {path}"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Effects {

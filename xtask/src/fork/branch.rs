@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use git2::{Oid, Repository, Signature, Time};
 
 use super::history::{Root, GENERATED};
+use super::idle::idle;
 use super::overlay;
 use super::replay::Replayed;
 use super::stale::INPUTS;
@@ -21,16 +22,22 @@ pub fn current(repo: &Repository) -> Result<String> {
     let head = repo.head().context("this repository has no commit yet")?;
     match head.name().filter(|n| n.starts_with("refs/heads/")) {
         Some(name) => Ok(name.to_owned()),
-        None => fail!(Repository, "no branch is checked out"; "git switch BRANCH"),
+        None => {
+            idle(repo)?;
+            fail!(Repository, "no branch is checked out"; "git switch BRANCH")
+        }
     }
 }
 
-/// What is not committed would be met by the update of the work tree, and is not in what is made.
+/// Makes sure that the branch can move: nothing is under way ([`idle`]), and nothing uncommitted would be met by
+/// the update of the work tree, or be missing from the result.
 ///
 /// # Errors
-/// There are uncommitted changes.
+/// Something is under way; there are uncommitted changes.
 pub fn clean(fx: &Effects, root: &Utf8Path) -> Result<()> {
-    if repository(root)?.index()?.is_empty() {
+    let repo = repository(root)?;
+    idle(&repo)?;
+    if repo.index()?.is_empty() {
         return Ok(()); // a clone without a checkout
     }
     let args = ["--no-optional-locks", "status", "--porcelain", "--untracked-files=no"];

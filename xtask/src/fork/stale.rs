@@ -4,9 +4,10 @@
 //! Compares digests of the inputs and generates nothing. `build` and `publish --source` call it.
 
 use anyhow::Result;
-use git2::Repository;
+use git2::{Oid, Repository};
 
 use super::history::{trailer, History};
+use super::idle::no_rebase;
 use super::tree::{changes, file_mode};
 use crate::effects::Effects;
 use crate::flavour::inputs;
@@ -18,15 +19,24 @@ pub const INPUTS: &str = "Fork-Inputs";
 /// How many changed files a message names.
 const NAMED: usize = 3;
 
+/// The generated commit of a branch that something is to be made from.
+///
+/// # Errors
+/// There is none, be it that a rebase has stopped below it.
+pub fn generated(repo: &Repository, history: &History) -> Result<Oid> {
+    no_rebase(repo)?;
+    let Some(generated) = history.generated.last() else {
+        fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
+    };
+    Ok(*generated)
+}
+
 /// Makes sure that `flavour regen` would generate the same.
 ///
 /// # Errors
 /// There is no generated commit, or it was made from other files; a flavour's files are missing or wrong.
 pub fn current(fx: &Effects, repo: &Repository, history: &History) -> Result<()> {
-    let Some(generated) = history.generated.last() else {
-        fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
-    };
-    let generated = repo.find_commit(*generated)?;
+    let generated = repo.find_commit(generated(repo, history)?)?;
     let below = generated.parent(0)?.tree_id();
     let tip = repo.find_commit(history.tip)?.tree()?;
     // The tip's tree without what was generated: what `flavour regen` would start from.

@@ -14,6 +14,7 @@ use super::conflict::{none, Marked};
 use super::replay::{Carry, Replayed, Stop};
 use super::switch::{switch, Switch};
 use super::tree::changes;
+use super::work_tree;
 use crate::effects::{state_dir, Effects, Journal, Run, Session};
 
 /// All that is needed to go on. Commit ids are text, as in every file for people to read.
@@ -163,6 +164,10 @@ impl Stopped {
         let mut paths: Vec<&str> = changed.iter().map(|c| c.path.as_str()).chain(unmerged.map(|(_, p)| p)).collect();
         paths.sort_unstable();
         paths.dedup();
+        let restored: Vec<&str> = paths.iter().copied().filter(|p| head.get_path(p.as_ref()).is_ok()).collect();
+        if let Some(found) = work_tree::in_the_way(root, &restored, &paths.iter().copied().collect())? {
+            fail!(Repository, "`{found}` is in the place of a file that git would restore"; "move it elsewhere and run this again");
+        }
         let (mut index, mut files) = (String::new(), String::new());
         for path in &paths {
             index.push_str(&none(path));
@@ -173,7 +178,7 @@ impl Stopped {
         }
         fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(index))?;
         for path in paths.iter().filter(|path| head.get_path(path.as_ref()).is_err()) {
-            fx.remove(root.join(path))?;
+            work_tree::remove(fx, root, path)?;
         }
         fx.change(
             root,

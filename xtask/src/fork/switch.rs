@@ -6,11 +6,14 @@
 //! [`recover`] in the next run: a file of the half-updated work tree is the old one, the new one, the
 //! beginning of the new one, or not there; any other content is the person's.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use git2::{Oid, Repository};
 
 use super::tree::{changes, Entry};
+use super::work_tree;
 use crate::effects::{Did, Effects, Journal, Move, RefMove, Run, Session};
 use crate::ui::count;
 use crate::workspace::SETTINGS;
@@ -137,6 +140,7 @@ fn head(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: Option<&str>, 
 fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) -> Result<()> {
     let (mut restore, mut theirs, mut done) = (String::new(), Vec::new(), Vec::new());
     let all = changes(repo, old, new)?;
+    let written: BTreeSet<&str> = all.iter().map(|c| c.path.as_str()).collect();
     for change in &all {
         let path = root.join(&change.path);
         let now = content(&path)?;
@@ -144,6 +148,11 @@ fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) ->
             continue;
         }
         let wanted = whole(repo, change.new)?;
+        // Its own half: a directory that only holds what the update writes.
+        if work_tree::in_the_way(root, &[&change.path], &written)?.is_some() {
+            theirs.push(change.path.as_str());
+            continue;
+        }
         let half = match (&now, &wanted) {
             (Some(now), Some(new)) => new.starts_with(now),
             (now, _) => now.is_none(),
@@ -155,7 +164,7 @@ fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) ->
                 restore.push_str(&change.path);
                 restore.push('\0');
             }
-            (true, None, _) => drop(fx.remove(&path)?),
+            (true, None, _) => work_tree::remove(fx, root, &change.path)?,
         }
     }
     if let Some(first) = theirs.first() {

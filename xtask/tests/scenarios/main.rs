@@ -41,6 +41,7 @@ mod sandbox;
 mod silence;
 mod stale;
 mod status;
+mod stopped;
 mod tags;
 mod ubuntu;
 mod upgrade;

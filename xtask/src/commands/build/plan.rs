@@ -185,9 +185,7 @@ pub fn plan(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Plan> {
     let repo = repository(&workspace.root)?;
     let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
     let history = History::read(&repo, head.id())?;
-    if history.generated.is_empty() {
-        fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
-    }
+    stale::generated(&repo, &history)?;
     let packaging = Packaging::of(&repo, head.tree_id())?;
     let changelog = packaging::required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;
     let header = changelog::top(&changelog)?.header;
