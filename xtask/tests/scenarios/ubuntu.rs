@@ -42,6 +42,7 @@ Depends: ${misc:Depends}, linux-main-modules-zfs-PKGVER-ABINUM-FLAVOUR [amd64 ar
 pub fn vendor(lab: &Lab, version: &str) -> String {
     lab.vendor();
     lab.write("vendor/debian/debian.env", "DEBIAN=debian.master\n");
+    lab.write("vendor/debian/rules.d/2-binary-arch.mk", "install-%: $(stampdir)/stamp-build-%\n\ttrue\n");
     lab.write("vendor/debian.master/config/annotations", ANNOTATIONS);
     lab.write("vendor/debian.master/rules.d/arm64.mk", RULES);
     lab.write("vendor/debian.master/control.stub.in", CONTROL);
