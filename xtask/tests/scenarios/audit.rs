@@ -52,7 +52,7 @@ fn the_suite_is_asked() {
         let control = format!("stage-good/linux-headers-{REL}/DEBIAN/control");
         lab.edit(&control, from, to);
         let stage = format!("stage-good/linux-headers-{REL}");
-        lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, "good"]).ok();
+        lab.pack(&stage, "good");
         lab.xtask(&["audit", "--json", "--suite", &suite, &good]).fails(1, &[]).stdout
     };
     let finding = |json: &str| -> (String, String) {
@@ -114,7 +114,7 @@ fn what_headers_do_while_a_module_is_compiled_stays_in_their_sandbox() {
     let lab = Lab::new();
     let set = lab.package_set("set", "arm64", "6.1.42-1.1+lab", "a kernel");
     let stage = format!("stage-set/linux-headers-{REL}");
-    let again = || lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, "set"]).ok();
+    let again = || lab.pack(&stage, "set");
     std::fs::create_dir(lab.path("mine")).unwrap();
     lab.edit(&format!("{stage}/DEBIAN/control"), "Source:", "Depends: libc6\nSource:");
     lab.script(
@@ -144,7 +144,7 @@ fn what_packages_say_is_only_shown() {
     let set = set(&lab, "set", "a kernel");
     let stage = format!("stage-set/linux-headers-{REL}");
     lab.edit(&format!("{stage}/DEBIAN/control"), "Source: linux", "Source: linux\x1b[2J");
-    lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, "set"]).ok();
+    lab.pack(&stage, "set");
     let shown = lab.xtask(&["audit", &set]).fails(1, &[]).stdout;
     assert!(shown.contains("linux\u{fffd}[2J") && !shown.contains('\x1b'), "{shown}");
     let json = lab.xtask(&["audit", "--json", &set]).fails(1, &[]).stdout;

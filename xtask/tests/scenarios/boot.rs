@@ -28,7 +28,7 @@ pub fn saying(lab: &Lab, name: &str, text: &str) -> String {
     lab.run("aarch64-linux-gnu-objcopy", &["-O", "binary", &at("image.o"), &image]).ok();
     lab.run("chmod", &["-R", "u=rwX,go=rX", &stage]).ok();
     std::fs::create_dir_all(lab.path(name)).unwrap();
-    lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, name]).ok();
+    lab.pack(&stage, name);
     lab.path(name).display().to_string()
 }
 
@@ -68,10 +68,10 @@ fn each_way_to_fail_has_its_code() {
     assert!(lab.text("report.html").contains("Exec format error"));
     saying(&lab, "newer", "x");
     lab.edit("newer-stage/DEBIAN/control", "6.1.42-1.1+lab", "6.1.42-1.1+lab2");
-    lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", "newer-stage", "newer"]).ok();
+    lab.pack("newer-stage", "newer");
     let twice = lab.path("newer").display().to_string();
     boot(&twice, &[]).fails(3, &["is in both", "6.1.42-1.1+lab2_arm64.deb"]);
-    boot("nowhere", &[]).fails(3, &["there is no nowhere"]);
+    boot("nowhere", &[]).fails(3, &["no such file or directory: `nowhere`"]);
     boot(&hung, &["--arch", "amd64"]).fails(3, &["for arm64 and not for amd64"]);
     let left = lab.names(".");
     assert!(!left.iter().any(|n| n.starts_with(".kernel-fork.")), "{left:?}");
@@ -82,7 +82,7 @@ fn packages_that_cannot_be_installed_are_not_booted() {
     let lab = Lab::new();
     saying(&lab, "bad", "x");
     lab.edit("bad-stage/DEBIAN/control", "libc6 (>= 2.17)", "libc6 (>= 99)");
-    lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", "bad-stage", "bad"]).ok();
+    lab.pack("bad-stage", "bad");
     let dir = lab.path("bad").display().to_string();
     lab.xtask(&["boot", &dir, "--suite", &codename()]).fails(1, &["libc6 (>= 99)", "cargo xtask audit"]);
 }

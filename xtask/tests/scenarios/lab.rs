@@ -305,8 +305,7 @@ impl Lab {
                 self.script(&format!("{stage}/DEBIAN/postinst"), &hooks.replace("RELEASE", &release));
             }
             self.write(&format!("{stage}/{path}"), content);
-            self.run("chmod", &["-R", "u=rwX,go=rX", &stage]).ok();
-            self.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, name]).ok();
+            self.pack(&stage, name);
         }
         let record = serde_json::json!({
             "inputs": "", "tag": TAG, "commit": "0".repeat(40), "version": version, "flavour": "slim",
@@ -315,6 +314,13 @@ impl Lab {
         });
         self.write(&format!("{name}/metadata.json"), &record.to_string());
         self.path(name).display().to_string()
+    }
+
+    /// Makes a package of the files in `stage`, in the directory `to`. Their modes are a package's, whatever the umask.
+    #[track_caller]
+    pub fn pack(&self, stage: &str, to: &str) {
+        self.run("chmod", &["-R", "u=rwX,go=rX", stage]).ok();
+        self.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", stage, to]).ok();
     }
 
     /// Every file and ref of the lab with its content, to see whether anything changed.

@@ -16,7 +16,7 @@ fn for_suite(lab: &Lab, name: &str, version: &str, suite: &str) -> String {
     for package in lab.names(&format!("stage-{name}")) {
         let stage = format!("stage-{name}/{package}");
         lab.edit(&format!("{stage}/DEBIAN/control"), "Source:", &format!("Fork-Suite: {suite}\nSource:"));
-        lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, name]).ok();
+        lab.pack(&stage, name);
     }
     record(lab, name, "suite", suite);
     set
@@ -192,7 +192,7 @@ fn a_flavour_with_an_abi_of_its_own_is_published() {
         let stage = format!("stage-set/{package}");
         lab.edit(&format!("{stage}/DEBIAN/control"), "Version: 6.1.42-1123456789.1+lab", &format!("Version: {V1}"));
         std::fs::remove_file(lab.path(&format!("set/{package}_6.1.42-1123456789.1+lab_arm64.deb"))).unwrap();
-        lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", &stage, "set"]).ok();
+        lab.pack(&stage, "set");
     }
     record(&lab, "set", "version", V1);
     lab.xtask(&["publish", &set]).ok();

@@ -173,7 +173,7 @@ fn packages_reach_nothing_while_they_are_installed_and_modules_compiled() {
     lab.write(&format!("{stage}/{headers}/Makefile"), "$(error Error: $(shell cat attack.log; perl attack.pl))\n");
     let postinst = format!("#!/bin/sh\nset -e\nperl /{headers}/attack.pl >/{headers}/attack.log\n");
     lab.script(&format!("{stage}/DEBIAN/postinst"), &postinst);
-    lab.run("dpkg-deb", &["-Zgzip", "--root-owner-group", "--build", stage, "set"]).ok();
+    lab.pack(stage, "set");
     let outcome = lab.xtask(&["audit", "--build-module", &set]).fails(1, &[]);
     machine.untouched(&outcome);
     assert_eq!(outcome.stdout.matches("reached nothing;").count(), 2, "{}", outcome.stdout);
