@@ -8,8 +8,10 @@
 //!
 //! Must never print (that is `ui.rs`) nor know what a flavour or a chroot is.
 
+pub mod backup;
 mod child;
 mod command;
+mod encoding;
 mod files;
 mod journal;
 mod kept;
@@ -33,7 +35,7 @@ pub use files::free_bytes;
 pub use journal::{state_dir, Journal, Move};
 pub use kept::Lock;
 pub use lock::Hold;
-pub use objects::{repository, sound, sound_below, RefMove, Session};
+pub use objects::{repository, sound, sound_below, RefMove, Session, Signed};
 pub use open::{going_on, open_given, open_plain, or_interrupted, read_plain, text_given, text_plain, Interruptible};
 pub use scratch::Scratch;
 pub use serve::Bounds;

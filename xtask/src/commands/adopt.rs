@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use git2::Oid;
 
 use super::upgrade::FROM;
-use crate::effects::{repository, Did, Effects, RefMove, Session};
+use crate::effects::{repository, Did, Effects, RefMove, Session, Signed};
 use crate::flavour::packaging::Packaging;
 use crate::fork::adopt::{asks_within, by_hand, flavours, fragment_text, stripped, tag_of, ByHand, Found};
 use crate::fork::history::{History, Root};
@@ -52,7 +52,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let finished = recover(fx, &dir, &repo, &journal)?.is_some();
     let name = branch::current(&repo)?;
     let tip = repo.head()?.peel_to_commit()?.id();
-    if History::read(&repo, tip).is_ok() {
+    if History::find(&repo, tip)?.is_some() {
         fx.ui.note(&format!(
             "{} is a fork branch{}.",
             backup::short(&name),
@@ -196,8 +196,7 @@ fn take_over(session: &Session, old: &ByHand, dir: &str, found: &[Found], onto: 
             done.dropped.push(*id);
             continue;
         }
-        let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-        done.tip = session.commit(&commit.author(), &commit.committer(), &message, merged.tree, &[done.tip])?;
+        done.tip = session.again(&Signed::of(&commit)?, commit.message_bytes(), merged.tree, &[done.tip])?;
         done.kept.push((*id, done.tip));
     }
     Ok(done)

@@ -184,7 +184,7 @@ fn flavours(workspace: &Workspace, args: &Args) -> Result<Vec<String>> {
 
 /// What became of the lab's commits; the first of them is this repository's files and no patch.
 fn patches(fx: &Effects, root: &Utf8Path, before: &History, after: &History) -> Result<String> {
-    let range = |h: &History| match h.lab.as_slice() {
+    let range = |h: &History| match h.own().collect::<Vec<_>>().as_slice() {
         [first, .., last] => Some(format!("{first}..{last}")),
         _ => None,
     };

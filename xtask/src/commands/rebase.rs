@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use super::resume;
 use crate::effects::{repository, Effects};
-use crate::fork::history::{History, Root};
+use crate::fork::history::{Edits, History, Root};
 use crate::fork::rebase::{finish, graft_too, stop_there, Desk};
 use crate::fork::replay::{replay, Carry};
 use crate::fork::stopped::Stopped;
@@ -141,9 +141,10 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
         fetched.lend(session)?;
         let id = fetched.record(session)?;
         let root = Root::read(&repo.find_commit(id)?)?;
-        let step = fx.ui.step(&format!("replay {}", count(history.lab.len(), "commit")));
+        let lab = history.lab(session, Edits::Refused)?;
+        let step = fx.ui.step(&format!("replay {}", count(lab.len(), "commit")));
         let carry = Carry { settings, tag: Some((history.root.tag.name().to_owned(), tag.name().to_owned())) };
-        let replayed = replay(session, id, &history.lab, &carry)?;
+        let replayed = replay(session, id, &lab, &carry)?;
         if replayed.stop.is_none() {
             step.done("");
         }

@@ -211,7 +211,7 @@ pub fn status(fx: &Effects, repo: &Repository) -> Result<()> {
         ));
     }
     for (what, kind) in [("before", BACKUP), ("undone", UNDONE)] {
-        for kept in backup::list(repo, kind, &branch)? {
+        for kept in backup::all(repo, kind, &branch)? {
             let tag = History::read(repo, kept.commit).map_or_else(|_| String::new(), |h| h.root.tag.name().to_owned());
             fx.ui.data(&format!("{what}: {} {:.12} {tag}", kept.name, kept.commit));
         }

@@ -9,6 +9,7 @@ use git2::Repository;
 use crate::build::chroot;
 use crate::build::metadata::{self, Metadata};
 use crate::effects::{repository, Effects};
+use crate::error;
 use crate::flavour::packaging::{self, Packaging};
 use crate::fork::history::History;
 use crate::fork::stopped::Stopped;
@@ -29,18 +30,10 @@ pub fn run(fx: &Effects) -> Result<()> {
         next(fx, "cargo xtask rebase --continue", "after the files are mended and added; or --skip, --abort");
         return Ok(());
     }
-    let Some(history) = head(&repo).and_then(|tip| History::read(&repo, tip).ok()) else {
-        say("branch", &format!("{}: no fork yet", branch(&repo)));
-        next(
-            fx,
-            &format!("cargo xtask fork {}", workspace.settings.tag),
-            "or quickstart, for packages of a smaller kernel",
-        );
-        return Ok(());
-    };
+    let Some(history) = fork(fx, &workspace, &repo)? else { return Ok(()) };
     say("branch", &branch(&repo));
     say("vendor", &format!("{} (R {:.12})", history.root.tag.name(), history.root.id));
-    say("lab", &count(history.lab.len(), "commit"));
+    say("lab", &count(history.own().count(), "commit"));
     let built = sets(&workspace);
     let generated = generated(&repo, &history)?;
     say("generated", generated.as_deref().unwrap_or("not yet"));
@@ -59,7 +52,10 @@ pub fn run(fx: &Effects) -> Result<()> {
     }
     let last = built.first().map(|(_, _, of)| of);
     match last {
-        _ if generated.is_none() || newer(&history) => {
+        _ if history.mixed().next().is_some() => {
+            next(fx, "cargo xtask flavour regen", "the generated commit has changes of yours: they become a commit");
+        }
+        _ if !history.is_generated() => {
             next(fx, "cargo xtask flavour regen", "the lab's commits are newer than what was generated");
         }
         Some(of) if of.commit == history.tip.to_string() => {
@@ -69,6 +65,25 @@ pub fn run(fx: &Effects) -> Result<()> {
         None => next(fx, "cargo xtask build", "for packages"),
     }
     Ok(())
+}
+
+/// The fork branch that is checked out; where there is none, says so and what to do.
+fn fork(fx: &Effects, workspace: &Workspace, repo: &Repository) -> Result<Option<History>> {
+    let say = |text: &str| fx.ui.entry("", "branch", &format!("{}: {text}", branch(repo)));
+    match head(repo).map_or(Ok(None), |tip| History::find(repo, tip)) {
+        Ok(Some(history)) => return Ok(Some(history)),
+        Ok(None) => {
+            say("no fork yet");
+            let fork = format!("cargo xtask fork {}", workspace.settings.tag);
+            next(fx, &fork, "or quickstart, for packages of a smaller kernel");
+        }
+        Err(error) => {
+            let Some(hint) = error::hint(&error) else { return Err(error) };
+            say(&error::sentence(&error));
+            next(fx, hint, "until then this branch cannot be used as a fork");
+        }
+    }
+    Ok(None)
 }
 
 fn next(fx: &Effects, command: &str, why: &str) {
@@ -89,16 +104,11 @@ fn branch(repo: &Repository) -> String {
 
 /// The version that was generated.
 fn generated(repo: &Repository, history: &History) -> Result<Option<String>> {
-    let Some(last) = history.generated.last() else { return Ok(None) };
-    let tree = repo.find_commit(*last)?.tree_id();
+    let Some(last) = history.generated() else { return Ok(None) };
+    let tree = repo.find_commit(last)?.tree_id();
     let packaging = Packaging::of(repo, tree)?;
     let text = packaging::required(repo, tree, &format!("{}/changelog", packaging.dir()))?;
     Ok(Some(changelog::top(&text)?.header.version.as_str().to_owned()))
-}
-
-/// Is there a lab commit on top of the generated one?
-fn newer(history: &History) -> bool {
-    history.generated.last() != Some(&history.tip)
 }
 
 type Built = (camino::Utf8PathBuf, SystemTime, Metadata);

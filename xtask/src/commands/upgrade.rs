@@ -7,7 +7,8 @@ use git2::{FileMode, Oid, Repository};
 
 use crate::effects::{repository, Effects, Run, Session};
 use crate::error::Kind;
-use crate::fork::history::{trailer, History};
+pub use crate::fork::history::WORKFLOW_FROM as FROM;
+use crate::fork::history::{trailer, Edits, History};
 use crate::fork::rebase::{finish, Desk};
 use crate::fork::replay::{replay, Carry};
 use crate::fork::snapshot::network;
@@ -15,9 +16,6 @@ use crate::fork::stopped::Stopped;
 use crate::fork::switch::recover;
 use crate::fork::{branch, driver, guard};
 use crate::workspace::{Workspace, OURS, SETTINGS};
-
-/// The trailer of the commits that bring this repository's files: the commit that they come from.
-pub const FROM: &str = "Fork-Workflow";
 
 /// Bring a newer version of this repository's files into the fork
 ///
@@ -76,11 +74,11 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         let message = format!(
             "Workflow: upgrade to {:.12}\n\n{}\n\n{FROM}: {}\n",
             new.id(),
-            new.summary().unwrap_or_default(),
+            String::from_utf8_lossy(new.summary_bytes().unwrap_or_default()),
             new.id()
         );
         let upgrade = session.commit(&who, &who, &message, wanted, &[before])?;
-        let commits: Vec<Oid> = history.lab.iter().copied().chain([upgrade]).collect();
+        let commits: Vec<Oid> = history.lab(session, Edits::Refused)?.into_iter().chain([upgrade]).collect();
         let replayed = replay(session, history.root.id, &commits, &Carry::default())?;
         if base == wanted || replayed.dropped.contains(&upgrade) {
             guard::set(fx, &repo)?;
@@ -102,13 +100,14 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 
 /// The tree that the fork's version of our files came from: by the trailer, else the first commit's own.
 fn base(repo: &Repository, source: &Repository, history: &History) -> Result<Oid> {
-    for id in history.lab.iter().rev() {
+    let own: Vec<Oid> = history.own().collect();
+    for id in own.iter().rev() {
         let Some(from) = trailer(&repo.find_commit(*id)?, FROM) else { continue };
         if let Ok(commit) = Oid::from_str(&from).and_then(|id| source.find_commit(id)) {
             return Ok(commit.tree_id());
         }
     }
-    let first = history.lab.first().context("the fork has no commit of its own")?;
+    let first = own.first().context("the fork has no commit of its own")?;
     Ok(repo.find_commit(*first)?.tree_id())
 }
 

@@ -10,9 +10,10 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use git2::{FileMode, ObjectType, Oid, Repository, Signature, Tree};
+use git2::{Commit, FileMode, ObjectType, Oid, Repository, Signature, Tree};
 use xshell::cmd;
 
+use super::backup;
 use super::command::{Did, Run};
 use super::Effects;
 
@@ -66,6 +67,7 @@ pub fn sound_below(repo: &Repository, tree: Oid) -> Result<()> {
 
 /// Where a ref is to go. `old` is what it must be at (`None`: not there yet), `new` where it is to be
 /// (`None`: gone).
+#[derive(Clone, Copy)]
 pub struct RefMove<'a> {
     pub name: &'a str,
     pub old: Option<Oid>,
@@ -80,6 +82,27 @@ pub struct Session<'a> {
     pub repo: &'a Repository,
     odb: git2::Odb<'a>,
     made: RefCell<Vec<Oid>>,
+}
+
+/// Who signed a commit and in which encoding, in the commit's own bytes.
+pub struct Signed<'a> {
+    pub author: &'a [u8],
+    pub committer: &'a [u8],
+    pub encoding: Option<&'a [u8]>,
+}
+
+impl<'a> Signed<'a> {
+    /// # Errors
+    /// The commit is malformed.
+    pub fn of(commit: &'a Commit) -> Result<Self> {
+        let field = |key: &[u8]| {
+            let lines = commit.raw_header_bytes().split(|b| *b == b'\n');
+            lines.into_iter().find_map(|line| line.strip_prefix(key))
+        };
+        let signed = field(b"author ").zip(field(b"committer "));
+        let (author, committer) = signed.with_context(|| format!("the commit {} is malformed", commit.id()))?;
+        Ok(Self { author, committer, encoding: field(b"encoding ") })
+    }
 }
 
 impl RefMove<'_> {
@@ -193,6 +216,37 @@ impl Session<'_> {
         Ok(id)
     }
 
+    /// A commit signed as another one is, whose bytes are copied as they are: in whatever encoding its names and
+    /// `message` are.
+    ///
+    /// # Errors
+    /// No room in memory.
+    pub fn again(&self, signed: &Signed, message: &[u8], tree: Oid, parents: &[Oid]) -> Result<Oid> {
+        let mut bytes = format!("tree {tree}\n").into_bytes();
+        for parent in parents {
+            bytes.extend(format!("parent {parent}\n").bytes());
+        }
+        let lines =
+            [("author", Some(signed.author)), ("committer", Some(signed.committer)), ("encoding", signed.encoding)];
+        for (key, value) in lines {
+            if let Some(value) = value {
+                bytes.extend([key.as_bytes(), b" ", value, b"\n"].concat());
+            }
+        }
+        bytes.extend([b"\n", message].concat());
+        let id = self.odb.write(ObjectType::Commit, &bytes)?;
+        self.made.borrow_mut().push(id);
+        Ok(id)
+    }
+
+    /// Bytes of a message in a commit's encoding, as text.
+    ///
+    /// # Errors
+    /// iconv cannot be started.
+    pub fn text(&self, signed: &Signed, message: &[u8]) -> Result<String> {
+        self.fx.decoded(message, signed.encoding.and_then(|name| std::str::from_utf8(name).ok()))
+    }
+
     /// Copies `tree` and all below it out of the repository `from` as one pack, without its history and
     /// without what is below `but`, which this repository has.
     ///
@@ -213,18 +267,23 @@ impl Session<'_> {
     }
 
     /// Stores what was made and moves the refs, one after the other in the order given, each at once or not
-    /// at all. What a ref keeps from being lost comes before what loses it.
+    /// at all. What a ref keeps from being lost comes before what loses it; where no ref is to keep a branch's old tip,
+    /// a backup ref is made here, so that no caller can forget it.
     ///
     /// # Errors
     /// A ref is not where it was said to be; a lock is held.
     pub fn publish(&self, moves: &[RefMove]) -> Result<Did> {
+        let kept = backup::missing(self.repo, moves)?;
+        let why = "backup";
+        let backups = kept.iter().map(|(name, old)| RefMove { name, old: None, new: Some(*old), why });
+        let moves: Vec<RefMove> = backups.chain(moves.iter().copied()).collect();
         if self.fx.planned(self.git_dir()?) {
             self.store()?;
             moves.iter().for_each(|m| self.fx.plan(&m.line()));
             return Ok(Did::Planned);
         }
         self.store()?;
-        for m in moves {
+        for m in &moves {
             self.fx.ui.command(&m.line());
             let mut transaction = self.repo.transaction()?;
             transaction.lock_ref(m.name)?;
@@ -236,6 +295,9 @@ impl Session<'_> {
                 None => transaction.remove(m.name)?,
             }
             transaction.commit()?;
+        }
+        for (name, old) in &kept {
+            self.fx.ui.note(&format!("The branch was at {old:.12}, which is kept as {name}."));
         }
         Ok(Did::Done)
     }

@@ -5,11 +5,12 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use git2::{Oid, Repository, Signature, Time};
 
-use super::history::{Root, GENERATED};
+use super::generated::{self, Mixed};
+use super::history::Root;
 use super::idle::idle;
 use super::overlay;
 use super::replay::Replayed;
-use super::stale::INPUTS;
+use super::tree::changes;
 use crate::effects::{repository, Effects, Run, Session};
 use crate::flavour::generate;
 use crate::flavour::target::{self, Inputs};
@@ -72,6 +73,18 @@ pub fn whole(fx: &Effects, session: &Session, root: &Root, replayed: &Replayed) 
     Ok(Made { tip, lab, version: made.version.as_str().to_owned() })
 }
 
+/// Says what of a generated commit has become one of the lab's.
+pub fn taken_out(fx: &Effects, mixed: &Mixed) {
+    let paths: Vec<&str> = mixed.foreign().collect();
+    if !paths.is_empty() {
+        fx.ui.note(&format!(
+            "Changes in the generated commit {:.12} are a commit of yours now: {}",
+            mixed.id,
+            paths.join(", ")
+        ));
+    }
+}
+
 /// Who commits, now: as git itself would sign, with its configuration and environment.
 ///
 /// # Errors
@@ -105,11 +118,7 @@ pub fn generated(session: &Session, inputs: &Inputs, made: &target::Made, parent
     let tree = overlay::without(session, tree, &made.gone)?;
     let (name, address) = maintainer.split_once(" <").unwrap_or((maintainer, ""));
     let who = Signature::new(name, address.trim_end_matches('>'), &Time::new(inputs.time, 0))?;
-    let message = format!(
-        "Generated: {version}\n\nMade from the flavours' fragments and metadata for {}.\n\
-         Never edited by hand: `cargo xtask flavour regen` makes it anew.\n\n{GENERATED}: flavour\n{INPUTS}: {}\n",
-        inputs.tag.name(),
-        made.inputs
-    );
+    let files = changes(session.repo, inputs.tree, tree)?;
+    let message = generated::message(version, inputs.tag, &made.inputs.to_string(), &files);
     session.commit(&who, &who, &message, tree, &[parent])
 }

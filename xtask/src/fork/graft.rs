@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::Root;
 use super::snapshot::{filters, network};
-use crate::effects::{Did, Effects, RefMove, Run, Session};
+use crate::effects::{Did, Effects, RefMove, Run, Session, Signed};
 use crate::formats::tag::Tag;
 
 /// The remote that git fetches left-out blobs from.
@@ -157,8 +157,7 @@ fn join_on(fx: &Effects, repo: &Repository, at: &Utf8Path, url: &str, root: &Roo
 fn join(session: &Session, root: &Root) -> Result<Did> {
     let repo = session.repo;
     let commit = repo.find_commit(root.id)?;
-    let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-    let joined = session.commit(&commit.author(), &commit.committer(), &message, root.tree, &[root.commit])?;
+    let joined = session.again(&Signed::of(&commit)?, commit.message_bytes(), root.tree, &[root.commit])?;
     let name = replace_ref(root.id);
     let old = repo.refname_to_id(&name).ok();
     if old == Some(joined) {

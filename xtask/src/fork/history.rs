@@ -4,18 +4,23 @@
 use anyhow::{Context, Result};
 use git2::{Commit, Oid, Repository};
 
+use super::generated::{self, Mixed, Part};
+use crate::effects::Session;
+use crate::error::{Failure, Kind};
 use crate::formats::tag::Tag;
 
-/// The trailer of a generated commit.
-pub const GENERATED: &str = "Fork-Generated";
+/// The trailer of R that makes it one.
+const TAG: &str = "Fork-Tag";
+/// The trailer of the commits that bring this repository's files: the commit that they come from.
+pub const WORKFLOW_FROM: &str = "Fork-Workflow";
+/// A fork branch is no longer than this: the vendor's own history is not searched for one.
+const LONGEST: usize = 20_000;
 
-/// A fork branch, oldest first.
+/// A fork branch.
 pub struct History {
     pub root: Root,
-    /// The lab's commits: this repository's files first, then patches.
-    pub lab: Vec<Oid>,
-    /// Generated commits; the last one is what counts.
-    pub generated: Vec<Oid>,
+    /// Without the root, oldest first.
+    commits: Vec<(Oid, Part)>,
     pub tip: Oid,
 }
 
@@ -30,15 +35,79 @@ pub struct Root {
     pub time: i64,
 }
 
+/// What becomes of edits in generated files, which no regeneration keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edits {
+    Refused,
+    Dropped,
+}
+
 impl History {
+    /// The commits with something of the lab's in them: this repository's files first, then patches.
+    pub fn own(&self) -> impl Iterator<Item = Oid> + '_ {
+        self.commits.iter().filter(|(_, part)| !matches!(part, Part::Generated)).map(|(id, _)| *id)
+    }
+
+    /// The last of the generated commits, which may have changes of the user's in it.
+    pub fn generated(&self) -> Option<Oid> {
+        self.commits.iter().rev().find(|(_, part)| !matches!(part, Part::Lab)).map(|(id, _)| *id)
+    }
+
+    /// Is the tip the generated commit, as it was generated?
+    pub fn is_generated(&self) -> bool {
+        self.commits.last().is_some_and(|(_, part)| matches!(part, Part::Generated))
+    }
+
+    /// Generated commits that were changed since.
+    pub fn mixed(&self) -> impl Iterator<Item = &Mixed> {
+        self.commits.iter().filter_map(|(_, part)| if let Part::Mixed(mixed) = part { Some(mixed) } else { None })
+    }
+
+    /// The lab's commits, to be replayed. What the user put into a generated commit is one of them.
+    ///
+    /// # Errors
+    /// Generated files were edited, and that is refused.
+    pub fn lab(&self, session: &Session, edits: Edits) -> Result<Vec<Oid>> {
+        let edited: Vec<&str> = self.mixed().flat_map(|m| &m.edited).map(String::as_str).collect();
+        if let Some(first) = self.mixed().find(|m| !m.edited.is_empty() && edits == Edits::Refused) {
+            fail!(Repository, "generated files were edited in `{:.12}`: {}", first.id, named(&edited);
+                "change the fragment or the settings instead; `cargo xtask flavour regen --drop-edits` keeps all else that the commit has");
+        }
+        let mut lab = Vec::new();
+        for (id, part) in &self.commits {
+            match part {
+                Part::Lab => lab.push(*id),
+                Part::Mixed(mixed) if mixed.foreign().next().is_some() => lab.push(mixed.lab(session)?),
+                Part::Mixed(_) | Part::Generated => {}
+            }
+        }
+        Ok(lab)
+    }
+
+    /// The generated commit, as it was generated.
+    ///
+    /// # Errors
+    /// There is none, or it has other changes in it.
+    pub fn whole(&self) -> Result<Oid> {
+        let Some(generated) = self.generated() else {
+            fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
+        };
+        if let Some(mixed) = self.mixed().next() {
+            let paths: Vec<&str> = mixed.foreign().chain(mixed.edited.iter().map(String::as_str)).collect();
+            fail!(Repository, "the generated commit `{:.12}` has other changes in it: {}", mixed.id, named(&paths);
+                "`cargo xtask flavour regen` makes a commit of yours of them");
+        }
+        Ok(generated)
+    }
+
     /// When something of it was changed last, in seconds since 1970. The generated commit has the tag's time.
     ///
     /// # Errors
     /// A commit is not there.
     pub fn changed(&self, repo: &Repository) -> Result<i64> {
         let mut last = self.root.time;
-        for id in &self.lab {
-            last = last.max(repo.find_commit(*id)?.time().seconds());
+        for id in self.own() {
+            last = last.max(repo.find_commit(id)?.time().seconds());
         }
         Ok(last)
     }
@@ -46,25 +115,92 @@ impl History {
     /// Reads the branch that ends in `tip`.
     ///
     /// # Errors
-    /// It is no fork branch: it has merges, or its root has no trailers of ours.
+    /// It is no fork branch: it has merges, is cut off, or its root has no trailers of ours.
     pub fn read(repo: &Repository, tip: Oid) -> Result<Self> {
-        let (mut lab, mut generated) = (Vec::new(), Vec::new());
-        let mut commit = repo.find_commit(tip)?;
-        loop {
-            match commit.parent_count() {
-                0 => break,
-                1 if trailer(&commit, GENERATED).is_some() => generated.push(commit.id()),
-                1 => lab.push(commit.id()),
-                _ => fail!(Repository, "{:.12} is a merge, and a fork branch is a line of commits", commit.id();
-                    "`git rebase` makes it one"),
-            }
-            commit = commit.parent(0)?;
+        if let Some(found) = Self::find(repo, tip)? {
+            return Ok(found);
         }
-        let root = Root::read(&commit)?;
-        lab.reverse();
-        generated.reverse();
-        Ok(Self { root, lab, generated, tip })
+        if let Some(at) = Line::read(repo, tip)?.cut {
+            return Err(cut_off(at));
+        }
+        fail!(Repository, "this branch does not begin with a vendor snapshot"; "`cargo xtask fork TAG` makes a fork branch")
     }
+
+    /// As [`History::read`]; `None` where nothing says that the branch was ever a fork's.
+    ///
+    /// # Errors
+    /// It is one, and has merges, is cut off, or its root was rewritten.
+    pub fn find(repo: &Repository, tip: Oid) -> Result<Option<Self>> {
+        let line = Line::read(repo, tip)?;
+        let ours = |c: &Commit| generated::claims(c) || trailer(c, WORKFLOW_FROM).is_some();
+        if let Some(at) = line.cut {
+            let fork = line.commits.iter().chain([&line.root]).any(ours);
+            return if fork { Err(cut_off(at)) } else { Ok(None) };
+        }
+        if trailer(&line.root, TAG).is_none() {
+            return Ok(None);
+        }
+        let root = Root::read(&line.root)?;
+        if let Some(merge) = line.merge {
+            let way = if merge == tip {
+                "`git reset --hard HEAD^1` goes back to this branch and `git reset --hard HEAD^2` to the other;                  `git pull` makes a merge where one of them was regenerated, `git pull --rebase` makes none"
+                    .to_owned()
+            } else {
+                format!("`git rebase {:.12}` makes it one", root.id)
+            };
+            fail!(Repository, "`{merge:.12}` is a merge, and a fork branch is a line of commits"; "{way}");
+        }
+        let mut commits = Vec::new();
+        for commit in line.commits.iter().rev() {
+            commits.push((commit.id(), generated::part(repo, &root, commit)?));
+        }
+        Ok(Some(Self { root, commits, tip }))
+    }
+}
+
+/// A branch as far down as its first parents are here.
+struct Line<'a> {
+    /// Newest first, without the last.
+    commits: Vec<Commit<'a>>,
+    root: Commit<'a>,
+    /// The newest merge.
+    merge: Option<Oid>,
+    /// Where a shallow clone ends.
+    cut: Option<Oid>,
+}
+
+impl<'a> Line<'a> {
+    fn read(repo: &'a Repository, tip: Oid) -> Result<Self> {
+        let mut line = Self { commits: Vec::new(), root: repo.find_commit(tip)?, merge: None, cut: None };
+        let ends = fs_err::read_to_string(repo.commondir().join("shallow")).unwrap_or_default();
+        while line.commits.len() < LONGEST {
+            let id = line.root.id();
+            if ends.lines().any(|end| end == id.to_string()) {
+                line.cut = Some(id);
+                break;
+            }
+            match line.root.parent_count() {
+                0 => break,
+                1 => {}
+                _ => line.merge = line.merge.or(Some(id)),
+            }
+            let parent = line.root.parent(0)?;
+            line.commits.push(std::mem::replace(&mut line.root, parent));
+        }
+        Ok(line)
+    }
+}
+
+fn cut_off(at: Oid) -> anyhow::Error {
+    let message = format!("this clone is shallow: the branch's history ends at `{at:.12}`, above the vendor snapshot");
+    Failure::new(Kind::Repository, message).hint("git fetch --unshallow").into()
+}
+
+/// Paths in a sentence.
+fn named(paths: &[&str]) -> String {
+    let shown: Vec<String> = paths.iter().take(5).map(|path| format!("`{path}`")).collect();
+    let more = paths.len().saturating_sub(shown.len());
+    shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }
 
 impl Root {
@@ -73,7 +209,7 @@ impl Root {
     /// # Errors
     /// It is no snapshot of ours, or was rewritten.
     pub fn read(commit: &Commit) -> Result<Self> {
-        let Some(tag) = trailer(commit, "Fork-Tag") else {
+        let Some(tag) = trailer(commit, TAG) else {
             fail!(Repository, "this branch does not begin with a vendor snapshot"; "`cargo xtask fork TAG` makes a fork branch");
         };
         let tag = Tag::parse(&tag)?;
@@ -90,7 +226,7 @@ impl Root {
 
 /// The value of a trailer in the last paragraph of a commit message.
 pub fn trailer(commit: &Commit, key: &str) -> Option<String> {
-    let message = commit.message()?;
+    let message = String::from_utf8_lossy(commit.message_bytes());
     let last = message.trim_end().rsplit("\n\n").next()?;
     let line = last.lines().rev().find_map(|l| l.strip_prefix(key)?.strip_prefix(": "));
     line.map(|v| v.trim().to_owned())

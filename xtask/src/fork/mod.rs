@@ -5,12 +5,12 @@
 //! Knows commits and trees; what is generated is `flavour/`'s business and comes in as files.
 
 pub mod adopt;
-pub mod backup;
 pub mod branch;
 pub mod branch_name;
 pub mod checkout;
 pub mod conflict;
 pub mod driver;
+pub mod generated;
 pub mod graft;
 pub mod guard;
 pub mod history;
@@ -26,3 +26,5 @@ pub mod stopped;
 pub mod switch;
 pub mod tree;
 mod work_tree;
+
+pub use crate::effects::backup;

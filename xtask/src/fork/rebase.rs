@@ -10,7 +10,7 @@ use git2::{Oid, Repository};
 use super::branch::{self, Made};
 use super::conflict::mark;
 use super::graft::{graft, grafted, Added};
-use super::history::{History, Root};
+use super::history::{Edits, History, Root};
 use super::replay::{replay, summary, Carry, Replayed};
 use super::stopped::Stopped;
 use super::switch::{switch, Switch};
@@ -126,7 +126,9 @@ fn report(desk: &Desk, session: &Session, state: &Stopped, replayed: &Replayed, 
     if did == Did::Done {
         // The first commit is this repository's files: whole files, and no patch.
         if let Some((first, new_first)) = kept.first() {
-            let before = before(session, *first, &History::read(repo, Oid::from_str(&state.old)?)?.lab)?;
+            let old = History::read(repo, Oid::from_str(&state.old)?)?;
+            old.mixed().for_each(|mixed| branch::taken_out(fx, mixed));
+            let before = before(session, *first, &old.lab(session, Edits::Dropped)?)?;
             // git refuses an empty range; what was dropped is said below.
             if before != *first && made.lab != *new_first {
                 let (before, after) = (format!("{first}..{before}"), format!("{new_first}..{}", made.lab));

@@ -8,7 +8,7 @@ use anyhow::Result;
 use git2::Oid;
 
 use super::tree::{self, Updates};
-use crate::effects::Session;
+use crate::effects::{Session, Signed};
 use crate::settings;
 use crate::workspace::SETTINGS;
 
@@ -59,7 +59,7 @@ impl Replayed {
 
 /// The first line of a commit's message.
 pub fn summary(repo: &git2::Repository, commit: Oid) -> String {
-    let summary = |c: git2::Commit| c.summary().map(str::to_owned);
+    let summary = |c: git2::Commit| Some(String::from_utf8_lossy(c.summary_bytes()?).into_owned());
     repo.find_commit(commit).ok().and_then(summary).unwrap_or_default()
 }
 
@@ -81,9 +81,9 @@ pub fn replay(session: &Session, onto: Oid, commits: &[Oid], carry: &Carry) -> R
         }
         let (base, ours) = (carry.tree(session, parent.tree_id())?, repo.find_commit(done.tip)?.tree_id());
         let merged = tree::merge(session, base, ours, wanted)?;
-        let message = carry.message(&String::from_utf8_lossy(commit.message_bytes()));
+        let (signed, message) = (Signed::of(&commit)?, carry.message(commit.message_bytes()));
         if !merged.conflicts.is_empty() {
-            let rest = commits[at + 1..].to_vec();
+            let (rest, message) = (commits[at + 1..].to_vec(), session.text(&signed, &message)?);
             done.stop = Some(Stop { commit: *id, rest, conflicts: merged.conflicts, message, updates: merged.updates });
             break;
         }
@@ -91,7 +91,7 @@ pub fn replay(session: &Session, onto: Oid, commits: &[Oid], carry: &Carry) -> R
             done.dropped.push(*id);
             continue;
         }
-        done.tip = session.commit(&commit.author(), &commit.committer(), &message, merged.tree, &[done.tip])?;
+        done.tip = session.again(&signed, &message, merged.tree, &[done.tip])?;
         done.kept.push((*id, done.tip));
     }
     Ok(done)
@@ -116,9 +116,11 @@ impl Carry {
     }
 
     /// The workflow's own commit names the tag.
-    fn message(&self, message: &str) -> String {
-        match &self.tag {
-            Some((old, new)) if message.starts_with(WORKFLOW) => message.replacen(old.as_str(), new, 1),
+    fn message(&self, message: &[u8]) -> Vec<u8> {
+        match (&self.tag, std::str::from_utf8(message)) {
+            (Some((old, new)), Ok(text)) if text.starts_with(WORKFLOW) => {
+                text.replacen(old.as_str(), new, 1).into_bytes()
+            }
             _ => message.to_owned(),
         }
     }

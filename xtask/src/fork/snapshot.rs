@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use git2::Oid;
 
 use super::history::Root;
-use crate::effects::{repository, sound_below, Effects, Run, Scratch, Session};
+use crate::effects::{repository, sound_below, Effects, Run, Scratch, Session, Signed};
 use crate::error::Kind;
 use crate::formats::tag::Tag;
 
@@ -210,8 +210,7 @@ impl Fetched {
              Fork-Tag: {name}\nFork-Commit: {}\nFork-Tree: {}\n",
             self.commit, self.tree
         );
-        let id = session.commit(&vendor.author(), &vendor.committer(), &message, self.tree, &[]);
-        id
+        session.again(&Signed::of(&vendor)?, message.as_bytes(), self.tree, &[])
     }
 
     /// Copies the snapshot's objects, and nothing of the tag's history, into the session's repository, but

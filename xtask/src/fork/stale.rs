@@ -25,10 +25,7 @@ const NAMED: usize = 3;
 /// There is none, be it that a rebase has stopped below it.
 pub fn generated(repo: &Repository, history: &History) -> Result<Oid> {
     no_rebase(repo)?;
-    let Some(generated) = history.generated.last() else {
-        fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
-    };
-    Ok(*generated)
+    history.whole()
 }
 
 /// Makes sure that `flavour regen` would generate the same.

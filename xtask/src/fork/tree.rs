@@ -211,7 +211,8 @@ fn walk(repo: &Repository, old: Option<Oid>, new: Option<Oid>, at: &str, found: 
     Ok(())
 }
 
-pub(super) fn file_mode(mode: i32) -> FileMode {
+/// The mode as libgit2 names it.
+pub fn file_mode(mode: i32) -> FileMode {
     match mode {
         0o100_755 => FileMode::BlobExecutable,
         0o120_000 => FileMode::Link,

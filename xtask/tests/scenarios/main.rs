@@ -20,6 +20,7 @@ mod flavour;
 mod follow;
 mod fork;
 mod gate;
+mod generated;
 mod graft_history;
 mod help;
 mod incremental;

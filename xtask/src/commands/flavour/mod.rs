@@ -36,8 +36,7 @@ enum What {
     Edit(edit::Args),
     Diff(diff::Args),
     Remove(remove::Args),
-    /// Make the generated commit anew, from the committed fragments and metadata
-    Regen,
+    Regen(regen::Args),
     /// Is the generated commit what `regen` would make? Exit code 1 and the files if not
     Check,
 }
@@ -53,7 +52,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         What::Edit(args) => edit::run(fx, &workspace, args),
         What::Diff(args) => diff::run(fx, &workspace, args),
         What::Remove(args) => remove::run(fx, &workspace, args),
-        What::Regen => regen::run(fx, &workspace),
+        What::Regen(args) => regen::run(fx, &workspace, &args),
         What::Check => regen::check(fx, &workspace),
     }
 }

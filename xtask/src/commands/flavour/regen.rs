@@ -5,14 +5,25 @@ use anyhow::Result;
 
 use crate::effects::{repository, Did, Effects, RefMove, Session};
 use crate::fork::branch::{self, Made};
-use crate::fork::history::History;
+use crate::fork::history::{Edits, History};
 use crate::fork::replay::{replay, Carry};
 use crate::fork::switch::{recover, switch, Switch};
 use crate::workspace::Workspace;
 
+/// Make the generated commit anew, from the committed fragments and metadata
+///
+/// What you have changed in the generated commit itself becomes a commit of its own. Where the branch was is kept.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Drop edits of generated files, which are refused otherwise
+    #[arg(long)]
+    drop_edits: bool,
+}
+
 /// The branch made anew on the snapshot that it stands on; where nothing has changed, with the same ids.
-fn made(fx: &Effects, session: &Session, history: &History) -> Result<Made> {
-    let replayed = replay(session, history.root.id, &history.lab, &Carry::default())?;
+fn made(fx: &Effects, session: &Session, history: &History, edits: Edits) -> Result<Made> {
+    let lab = history.lab(session, edits)?;
+    let replayed = replay(session, history.root.id, &lab, &Carry::default())?;
     branch::whole(fx, session, &history.root, &replayed)
 }
 
@@ -20,7 +31,7 @@ fn made(fx: &Effects, session: &Session, history: &History) -> Result<Made> {
 ///
 /// # Errors
 /// See the README, "When it breaks".
-pub fn run(fx: &Effects, workspace: &Workspace) -> Result<()> {
+pub fn run(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let journal = fx.journal(&repo, "flavour regen")?;
     recover(fx, &workspace.root, &repo, &journal)?;
@@ -28,7 +39,8 @@ pub fn run(fx: &Effects, workspace: &Workspace) -> Result<()> {
     branch::clean(fx, &workspace.root)?;
     let history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
     fx.session(&repo, |session| {
-        let made = made(fx, session, &history)?;
+        let edits = if args.drop_edits { Edits::Dropped } else { Edits::Refused };
+        let made = made(fx, session, &history, edits)?;
         if made.tip == history.tip {
             fx.ui.note(&format!("The generated commit is right as it is: {}.", made.version));
             return Ok(());
@@ -37,6 +49,7 @@ pub fn run(fx: &Effects, workspace: &Workspace) -> Result<()> {
         let refs = [RefMove { name: &name, old: Some(history.tip), new: Some(made.tip), why }];
         let to = Switch { branch: Some(&name), old: history.tip, new: made.tip, files: None, why };
         if switch(fx, &workspace.root, session, &journal, &to, &refs)? == Did::Done {
+            history.mixed().for_each(|mixed| branch::taken_out(fx, mixed));
             fx.ui
                 .note(&format!("Generated anew: {}, {:.12}. `git show --stat` has the files.", made.version, made.tip));
         }
@@ -52,11 +65,15 @@ pub fn check(fx: &Effects, workspace: &Workspace) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
     let different = fx.session(&repo, |session| {
-        let tip = made(fx, session, &history)?.tip;
+        let tip = made(fx, session, &history, Edits::Refused)?.tip;
         let (old, new) = (session.repo.find_commit(history.tip)?.tree()?, session.repo.find_commit(tip)?.tree()?);
         let diff = session.repo.diff_tree_to_tree(Some(&old), Some(&new), None)?;
         Ok(diff.deltas().filter_map(|d| d.new_file().path().map(|p| p.display().to_string())).collect::<Vec<_>>())
     })?;
+    if let Some(mixed) = history.mixed().next() {
+        mixed.foreign().for_each(|path| fx.ui.data(path));
+        fail!(Check, "the generated commit `{:.12}` has other changes in it", mixed.id; "`cargo xtask flavour regen` makes a commit of yours of them");
+    }
     if different.is_empty() {
         fx.ui.note("The generated files are what `flavour regen` makes.");
         return Ok(());
