@@ -56,7 +56,7 @@ fn bad_input_is_one_sentence_and_changes_nothing() {
     lab.xtask(&["fork", TAG, "--url", "file:///nowhere/at/all"]).fails(5, &["hint:"]);
     lab.xtask(&["fork", TAG, "--url", "ext::sh -c true"]).fails(5, &["error:"]);
     lab.xtask(&["fork", TAG, "--url", &url, "--series", "hardy"]).fails(3, &["unknown suite `hardy`", "hint:"]);
-    lab.xtask(&["fork", TAG, "--url", &url, "--branch", "a..b"]).fails(3, &["no name for a branch"]);
+    lab.xtask(&["fork", TAG, "--url", &url, "--branch", "a..b"]).fails(3, &["not a valid branch name"]);
     assert!(before == lab.snapshot(), "something was left behind");
 }
 
