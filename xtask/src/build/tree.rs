@@ -72,7 +72,7 @@ fn export(fx: &Effects, repository: &Utf8Path, commit: Oid, to: &Utf8Path) -> Re
 /// What `git mktree` makes the tree to build of: the top of the commit's own but for some folders.
 #[derive(Clone)]
 struct Listing {
-    text: String,
+    text: Vec<u8>,
     name: String,
 }
 
@@ -80,15 +80,21 @@ fn built(repo: &Repository, commit: Oid) -> Result<Listing> {
     let tree = repo.find_commit(commit).and_then(|c| c.tree());
     let tree =
         tree.context(Failure::new(Kind::Repository, format!("the tree of {commit} cannot be read")).hint(UNREADABLE))?;
-    let mut text = String::new();
+    let mut text = Vec::new();
     for entry in &tree {
-        let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
-        if !NOT_BUILT.contains(&name.as_str()) {
-            let kind = if entry.kind() == Some(ObjectType::Tree) { "tree" } else { "blob" };
-            text.push_str(&format!("{:06o} {kind} {}\t{name}\0", entry.filemode(), entry.id()));
+        let name = entry.name_bytes();
+        if !NOT_BUILT.iter().any(|folder| folder.as_bytes() == name) {
+            let kind = match entry.filemode() {
+                0o040_000 => "tree",
+                // A submodule: its directory is empty, as in a clone.
+                0o160_000 => "commit",
+                _ => "blob",
+            };
+            text.extend(format!("{:06o} {kind} {}\t", entry.filemode(), entry.id()).bytes());
+            text.extend([name, b"\0"].concat());
         }
     }
-    let name = Oid::hash_object(ObjectType::Blob, text.as_bytes())?.to_string();
+    let name = Oid::hash_object(ObjectType::Blob, &text)?.to_string();
     Ok(Listing { text, name })
 }
 

@@ -26,6 +26,7 @@ use crate::build::tree::Tree;
 use crate::build::{apart, depends, direct, sbuild, source, tree as build_tree, trim};
 use crate::effects::{repository, Did, Effects};
 use crate::flavour::packaging;
+use crate::fork::left_out::LeftOut;
 use crate::formats::config::Config;
 use crate::formats::date::Snapshot;
 use crate::machine::{self, disk::Room};
@@ -274,11 +275,10 @@ fn adapt(
     Ok(adapted)
 }
 
-/// What is not committed is not built, and whoever edits a file and builds wants to know.
+/// Only commits are built, and whoever edits a file and builds wants to know.
 fn uncommitted(fx: &Effects, workspace: &Workspace) -> Result<()> {
-    let status = fx.read(fx.git(&workspace.root).args(["status", "--porcelain", "--untracked-files=no"]))?.text();
-    if let Some(first) = status.lines().next() {
-        fx.ui.warn(&format!("the build takes the last commit; changes such as `{}` are not in it", first.trim()));
+    if let Some(left_out) = LeftOut::of(fx, &workspace.root)?.sentence() {
+        fx.ui.warn(&format!("the build takes the last commit: {left_out}"));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::effects::{repository, Effects};
 use crate::error;
 use crate::flavour::packaging::{self, Packaging};
 use crate::fork::history::History;
+use crate::fork::left_out::LeftOut;
 use crate::fork::stopped::Stopped;
 use crate::formats::changelog;
 use crate::packages::built;
@@ -34,6 +35,9 @@ pub fn run(fx: &Effects) -> Result<()> {
     say("branch", &branch(&repo));
     say("vendor", &format!("{} (R {:.12})", history.root.tag.name(), history.root.id));
     say("lab", &count(history.own().count(), "commit"));
+    if let Some(left_out) = LeftOut::of(fx, &workspace.root)?.sentence() {
+        say("", &left_out);
+    }
     let built = sets(&workspace);
     let generated = generated(&repo, &history)?;
     say("generated", generated.as_deref().unwrap_or("not yet"));

@@ -261,6 +261,8 @@ impl Session<'_> {
         // As the vendor packed it: looking for better deltas takes longer than it is worth.
         let as_it_is = ["pack-objects", "--revs", "--quiet", "--window=0", "--delta-base-offset"];
         let pack = self.fx.git(from).args(as_it_is).arg(&prefix);
+        // A list with `:` between its paths, in which one that has a `:` is quoted as in C.
+        let theirs = format!("\"{}\"", theirs.as_str().replace('\\', "\\\\").replace('"', "\\\""));
         let pack = pack.env("GIT_OBJECT_DIRECTORY", &objects).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", theirs);
         let but = but.map_or(String::new(), |but| format!("^{but}\n"));
         self.fx.change(&prefix, Run::from(pack).stdin(format!("{tree}\n{but}")))

@@ -15,6 +15,7 @@ pub mod graft;
 pub mod guard;
 pub mod history;
 pub mod idle;
+pub mod left_out;
 pub mod local;
 pub mod merge;
 pub mod overlay;

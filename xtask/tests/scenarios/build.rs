@@ -136,6 +136,11 @@ fn cross_and_emulated_give_the_same_packages() {
 #[test]
 fn native_builds_for_this_machine() {
     let lab = lab();
+    // A submodule at the top of the tree: an empty directory, as in a clone.
+    let head = lab.git("kernel", &["rev-parse", "HEAD"]);
+    lab.git("kernel", &["update-index", "--add", "--cacheinfo", &format!("160000,{head},firmware")]);
+    lab.git("kernel", &["commit", "--quiet", "--message", "firmware: a submodule"]);
+    std::fs::create_dir(lab.path("kernel/firmware")).unwrap();
     assert_complete(&build(&lab, &["amd64", "--native"], "native"), AMD64);
     // Without a mode it is native too, and so the same.
     let out = lab.path("native").display().to_string();

@@ -29,6 +29,7 @@ mod isolate;
 mod kill;
 mod lab;
 mod machine;
+mod new_files;
 mod odd;
 mod packaging;
 mod publish;
