@@ -13,7 +13,7 @@ use git2::Oid;
 
 use super::history::Root;
 use crate::effects::{repository, sound_below, Effects, Run, Scratch, Session, Signed};
-use crate::error::Kind;
+use crate::error::{Failure, Kind};
 use crate::formats::tag::Tag;
 
 /// A tag that lies in a scratch repository of its own, depth 1.
@@ -56,13 +56,29 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>) -> Resul
     fx.read(fetch.watch(|line| fx.ui.progress(line)))?;
 
     let repo = repository(&dir)?;
-    let commit =
-        repo.find_reference(&refname)?.peel_to_commit().with_context(|| format!("{} is no commit", tag.name()))?;
-    let (id, tree, time) = (commit.id(), commit.tree_id(), commit.time().seconds());
-    drop(commit);
+    let (id, tree, time) = commit_of(&repo, tag)?;
     sound_below(&repo, tree)?;
     step.done("");
     Ok(Fetched { tag: tag.clone(), commit: id, tree, time, dir, _scratch: scratch })
+}
+
+/// The commit that a tag names, its tree, and its time in seconds since 1970.
+///
+/// # Errors
+/// The tag names something else, or a commit that git would not have made ([`Kind::Input`]).
+fn commit_of(repo: &git2::Repository, tag: &Tag) -> Result<(Oid, Oid, i64)> {
+    let malformed = || {
+        Failure::new(Kind::Input, format!("what tag `{}` names is malformed", tag.name()))
+            .hint("`git fsck` in a clone of the vendor's repository shows what is wrong with it")
+    };
+    let object = repo.find_reference(&tag.refname())?.peel(git2::ObjectType::Any).with_context(malformed)?;
+    let Some(commit) = object.as_commit() else {
+        let kind = object.kind().map_or("object", |kind| kind.str());
+        fail!(Input, "tag `{}` names a {kind}, not a commit", tag.name(); "`git ls-remote --tags URL` lists the tags there");
+    };
+    // Its signatures are copied into R.
+    Signed::of(commit).with_context(malformed)?;
+    Ok((commit.id(), commit.tree().with_context(malformed)?.id(), commit.time().seconds()))
 }
 
 /// What is here already of the vendor's: the snapshot that the fork stands on.

@@ -191,3 +191,37 @@ fn a_vendor_who_takes_a_name_of_ours_costs_a_conflict_in_the_first_commit() {
     sound(&lab, "kernel");
     assert!(lab.git("kernel", &["log", "--format=%s"]).contains("Workflow for the fork of v6.1.43"));
 }
+
+#[test]
+fn tags_that_name_no_usable_commit_are_input() {
+    let lab = Lab::new();
+    let url = lab.vendor();
+    let refused = |tag: &str, words: &[&str]| {
+        lab.xtask(&["fork", tag, "--url", &url, "--series", &codename()]).fails(3, &[&[tag, "hint:"], words].concat());
+    };
+    let blob = lab.git("vendor", &["rev-parse", "HEAD:Makefile"]);
+    lab.git("vendor", &["tag", "v6.1.50", &blob]);
+    refused("v6.1.50", &["names a blob, not a commit"]);
+    let tree = lab.git("vendor", &["rev-parse", "HEAD^{tree}"]);
+    lab.git("vendor", &["tag", "--annotate", "--message", "x", "v6.1.51", &tree]);
+    refused("v6.1.51", &["names a tree, not a commit"]);
+
+    // A commit as no git writes it.
+    let raw = |text: String| {
+        lab.write("raw", &text);
+        let path = lab.path("raw").display().to_string();
+        lab.git("vendor", &["hash-object", "-t", "commit", "-w", "--literally", &path])
+    };
+    let no_author = raw(format!("tree {tree}\n\nx\n"));
+    lab.git("vendor", &["update-ref", "refs/tags/v6.1.52", &no_author]);
+    refused("v6.1.52", &["malformed"]);
+    let odd_date =
+        raw(format!("tree {tree}\nauthor a <a@b> 9999999999999999999999 +0000\ncommitter a <a@b> x +0000\n\nx\n"));
+    lab.git("vendor", &["update-ref", "refs/tags/v6.1.53", &odd_date]);
+    refused("v6.1.53", &["malformed"]);
+
+    // Packaging behind a link.
+    std::os::unix::fs::symlink("debian.master", lab.path("vendor/debian")).unwrap();
+    lab.tag("vendor", "v6.1.54");
+    refused("v6.1.54", &["debian"]);
+}
