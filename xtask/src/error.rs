@@ -67,14 +67,15 @@ impl Failure {
 
 /// The exit code for an error: that of the outermost [`Failure`] in its chain; a text that is not of its
 /// format or a path that is not text is bad input; damaged objects are the repository's; a failed call of the
-/// system is the machine's; all else is a fault of ours, 70.
+/// system is the machine's; what libgit2 finds wrong with a repository is the repository's; all else is a fault of
+/// ours, 70.
 pub fn exit_code(error: &anyhow::Error) -> i32 {
     let kind = || match () {
         () if no_room(error) => Some(Kind::Machine),
         () if unreadable(error) => Some(Kind::Repository),
         () if error.downcast_ref::<FormatError>().is_some() || not_text(error) => Some(Kind::Input),
         () if system(error).is_some() => Some(Kind::Machine),
-        () => None,
+        () => of_git(error),
     };
     failure_in(error).map(|f| f.kind).or_else(kind).map_or(70, |kind| kind as i32)
 }
@@ -106,6 +107,18 @@ fn unreadable(error: &anyhow::Error) -> bool {
         .any(|e| [Indexer, Object, Odb, Zlib].contains(&e.class()))
 }
 
+/// libgit2's error behind it, by whose it is: the machine's, or the repository's as `git status` would find it.
+fn of_git(error: &anyhow::Error) -> Option<Kind> {
+    use git2::ErrorClass::{Config, Filesystem, Index, Os, Reference, Repository, Worktree};
+    let git = error.chain().find_map(|c| c.downcast_ref::<git2::Error>())?;
+    match git.class() {
+        _ if git.code() == git2::ErrorCode::Locked => Some(Kind::Repository),
+        Os | Filesystem => Some(Kind::Machine),
+        Config | Index | Reference | Repository | Worktree => Some(Kind::Repository),
+        _ => None,
+    }
+}
+
 /// The hint of the outermost [`Failure`], else the one for what is behind it.
 pub fn hint(error: &anyhow::Error) -> Option<&str> {
     if let Some(failure) = failure_in(error) {
@@ -113,6 +126,9 @@ pub fn hint(error: &anyhow::Error) -> Option<&str> {
     }
     if unreadable(error) {
         return Some("`git fsck --full` says what is missing or damaged");
+    }
+    if of_git(error) == Some(Kind::Repository) {
+        return Some("`git status` has to work; a `.lock` file of a git that was killed may be in the way");
     }
     match system(error)? {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {

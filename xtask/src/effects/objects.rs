@@ -16,6 +16,7 @@ use xshell::cmd;
 use super::backup;
 use super::command::{Did, Run};
 use super::Effects;
+use crate::error::{Failure, Kind};
 
 /// Opens the repository at `path` itself (a work tree's top or a bare one), never a parent's.
 ///
@@ -26,7 +27,14 @@ pub fn repository(path: &Utf8Path) -> Result<Repository> {
         Err(e) if e.code() == git2::ErrorCode::NotFound => {
             fail!(Input, "`{path}` has no .git: a downloaded archive is not enough"; "`git clone` makes a repository")
         }
-        opened => opened.with_context(|| format!("{path} is no git repository")),
+        // git refuses it too, since its hooks and settings are that user's.
+        Err(e) if e.code() == git2::ErrorCode::Owner => {
+            fail!(Repository, "the repository `{path}` belongs to another user"; "`git config --global --add safe.directory {path}` trusts it")
+        }
+        opened => opened.with_context(|| {
+            Failure::new(Kind::Repository, format!("the repository `{path}` cannot be opened"))
+                .hint(format!("`git -C {path} status` has to work"))
+        }),
     }
 }
 

@@ -225,3 +225,27 @@ fn tags_that_name_no_usable_commit_are_input() {
     lab.tag("vendor", "v6.1.54");
     refused("v6.1.54", &["debian"]);
 }
+
+#[test]
+fn a_repository_that_git_refuses_is_named_with_the_way_out() {
+    let lab = Lab::new();
+    lab.forked();
+    // git settings that are broken, or that libgit2 does not know.
+    let config = lab.text("kernel/.git/config");
+    for broken in ["[core\n", "[core]\nrepositoryformatversion = 1\n[extensions]\nrefstorage = reftable\n"] {
+        lab.write("kernel/.git/config", broken);
+        lab.xtask(&["rebase", "--status"]).fails(7, &["repository", "hint:"]);
+        lab.write("kernel/.git/config", &config);
+    }
+    // A lock that a killed git left.
+    lab.write("kernel/.git/refs/heads/6.1-tickless.lock", "");
+    lab.edit("kernel/Cargo.toml", "suffix = \"+lab\"", "suffix = \"+lab2\"");
+    let failed = lab.command("git", "kernel").args(["commit", "--quiet", "--all", "--message", "x"]).output().unwrap();
+    assert!(!failed.status.success());
+    lab.git("kernel", &["checkout", "--quiet", "HEAD", "--", "Cargo.toml"]);
+    lab.write("vendor/lib/news.txt", "6.1.43\n");
+    lab.tag("vendor", "v6.1.43");
+    lab.xtask(&["rebase", "v6.1.43"]).fails(7, &[".lock", "hint:"]);
+    std::fs::remove_file(lab.path("kernel/.git/refs/heads/6.1-tickless.lock")).unwrap();
+    lab.xtask(&["rebase", "v6.1.43"]).ok();
+}
