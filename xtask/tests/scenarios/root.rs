@@ -31,8 +31,8 @@ impl<'a> Root<'a> {
 
     /// Runs a shell line as the namespace's root, outside of the directory.
     pub fn outside(&self, line: &str) -> Outcome {
-        let mut args = UNSHARE.to_vec();
-        args.extend(["sh", "-c", line]);
+        let (mut args, line) = (UNSHARE.to_vec(), format!("umask 022\n{line}"));
+        args.extend(["sh", "-c", &line]);
         self.lab.run("unshare", &args)
     }
 
@@ -48,11 +48,11 @@ impl<'a> Root<'a> {
         self.outside(&format!("{} sh -c '{}'", self.enter("true"), line.replace('\'', r"'\''"))).ok().stdout
     }
 
-    /// The beginning of a shell line that goes on in it; `mounts` is what comes after the usual ones.
+    /// The beginning of a shell line that goes on in it, with root's umask, whatever the user's is; `mounts` is what comes after the usual ones.
     pub fn enter(&self, mounts: &str) -> String {
         let dir = self.dir.display();
         format!(
-            "mount --rbind /dev '{dir}/dev' && mount -t proc proc '{dir}/proc' && {mounts} && \
+            "umask 022 && mount --rbind /dev '{dir}/dev' && mount -t proc proc '{dir}/proc' && {mounts} && \
              exec env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
              PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot '{dir}'"
         )
