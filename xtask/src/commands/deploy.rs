@@ -152,6 +152,10 @@ fn fits(host: &str, facts: &Facts, architecture: &str, needs: &[(&str, u64)]) ->
     if !facts.grub {
         fail!(Machine, "{host} has no grub, so no kernel can be booted just once"; "install the packages by hand");
     }
+    if let Some(layer) = facts.grub_cannot_write() {
+        fail!(Machine, "GRUB on {host} cannot write its environment block ({layer}), so no kernel can be booted just once";
+            "a /boot on a plain partition with ext4 can be written; else install the packages by hand, at its console");
+    }
     let short: Vec<String> = facts
         .short(needs)
         .iter()

@@ -18,6 +18,9 @@ const SCRIPT: &str = include_str!("target.sh");
 /// What every connection is made with: no question, no wait for ever.
 const OPTIONS: &[&str] = &["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15"];
 
+/// File systems that GRUB only reads: `save_env` needs blocks that hold nothing but the file's bytes.
+const READ_ONLY: &[&str] = &["btrfs", "zfs", "f2fs", "squash4", "iso9660"];
+
 /// A machine that ssh knows by this name.
 pub struct Target<'a> {
     fx: &'a Effects,
@@ -35,6 +38,10 @@ pub struct Facts {
     pub free: Vec<(String, String, u64)>,
     /// Is there a grub whose next boot can be chosen?
     pub grub: bool,
+    /// Layers between GRUB and the file system of its environment block (`lvm`, `mdraid1x`, `cryptodisk`, or a link),
+    /// and that file system, as `grub-probe` names them.
+    pub grub_layers: Vec<String>,
+    pub grub_fs: Option<String>,
     /// Can root's work be done there without a question?
     pub root: bool,
     /// The kernel before the last deployment.
@@ -157,6 +164,8 @@ impl Facts {
                 "boot-id" => value.clone_into(&mut facts.boot_id),
                 "grub" => facts.grub = true,
                 "root" => facts.root = true,
+                "grub-abstraction" => facts.grub_layers.push(value.to_owned()),
+                "grub-fs" => facts.grub_fs = Some(value.to_owned()),
                 "previous" => facts.previous = Some(value.to_owned()),
                 "free" => {
                     let words: Vec<&str> = value.split(' ').collect();
@@ -168,6 +177,12 @@ impl Facts {
             }
         }
         facts
+    }
+
+    /// What keeps GRUB from writing its environment block, so that an entry chosen once would be booted for good.
+    pub fn grub_cannot_write(&self) -> Option<&str> {
+        let fs = self.grub_fs.as_deref().filter(|fs| READ_ONLY.contains(fs));
+        self.grub_layers.first().map(String::as_str).or(fs)
     }
 
     /// The places without room for what is to come there, in bytes, each with what it has.
@@ -192,6 +207,14 @@ mod tests {
 
     const SAID: &str = "architecture arm64\nrunning 5.4.0-1-generic\nboot-id x\nfree / 5000 /\nfree /boot 90 /boot\n\
                         free /var/tmp 5000 /\ngrub /boot/grub\nsomething else\n";
+
+    #[test]
+    fn where_grub_cannot_write() {
+        let facts = |more: &str| Facts::parse(&format!("{SAID}{more}"));
+        assert_eq!(facts("grub-fs ext2\n").grub_cannot_write(), None);
+        assert_eq!(facts("grub-fs btrfs\n").grub_cannot_write(), Some("btrfs"));
+        assert_eq!(facts("grub-abstraction lvm\ngrub-fs ext2\n").grub_cannot_write(), Some("lvm"));
+    }
 
     #[test]
     fn places_on_one_disk_share_its_room() {

@@ -7,8 +7,9 @@ grub=/boot/grub
 root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n -- "$@"; fi; }
 
 # The way through grub's menus to the entry of a release; its ids have been the same since grub 2.00.
+# Only root may be able to read grub.cfg (mode 0600).
 entry() {
-    awk -v release="$1" '
+    root awk -v release="$1" '
         function id(line) { sub(/.*menuentry_id_option *\047/, "", line); sub(/\047.*/, "", line); return line }
         /^submenu / { menu = id($0) ">" }
         /^}/ { menu = "" }
@@ -34,6 +35,11 @@ look)
     done
     [ -f $grub/grub.cfg ] && command -v grub-editenv >/dev/null && echo "grub $grub"
     root true 2>/dev/null && echo "root yes"
+    # How grub reaches its environment block: it can read through these, and write only to a plain file system.
+    for target in abstraction fs; do
+        root grub-probe --target=$target $grub 2>/dev/null | while read -r word; do echo "grub-$target $word"; done
+    done
+    [ ! -L $grub/grubenv ] || echo "grub-abstraction link"
     [ -f $state/previous ] && echo "previous $(cat $state/previous)"
     true
     ;;

@@ -139,7 +139,7 @@ fn a_kernel_is_booted_once_and_stays_when_it_came_up() {
     machine.deploy(&[&set, "--reboot"]).fails(1, &["has come back with 5.10.0-1-generic", "did not come up"]);
     assert_eq!(machine.state(), [OLD, "-", OLD]);
 
-    machine.root.run("rm /panics");
+    machine.root.run("rm /panics && chmod 600 /boot/grub/grub.cfg");
     machine.deploy(&[&set, "--reboot"]).says(&["runs 6.1.42-1-slim and will boot it from now on"]);
     assert_eq!(machine.state(), [NEW, "-", NEW]);
 
@@ -158,7 +158,14 @@ fn what_cannot_be_deployed_is_said_before_anything_is_copied() {
     // Its disks are full, as df sees them.
     machine.root.write("usr/local/bin/df", "755", "#!/bin/sh\necho Header\necho x 1 1 4000000 1% /\n");
     machine.deploy(&[&set]).fails(4, &["no room on box", "4.0 MB free"]);
-    machine.root.run("rm /usr/local/bin/df && mv /boot/grub/grub.cfg /boot/grub/off");
+    machine.root.run("rm /usr/local/bin/df");
+    // Where GRUB reads its environment block and cannot write it, "once" would be for good.
+    for (said, word) in [("abstraction) echo lvm", "(lvm)"), ("fs) echo btrfs", "(btrfs)")] {
+        let probe = format!("#!/bin/sh\ncase ${{1#--target=}} in {said};; esac\n");
+        machine.root.write("usr/local/bin/grub-probe", "755", &probe);
+        machine.deploy(&[&set]).fails(4, &["cannot write its environment block", word, "hint:"]);
+    }
+    machine.root.run("rm /usr/local/bin/grub-probe && mv /boot/grub/grub.cfg /boot/grub/off");
     machine.deploy(&[&set]).fails(4, &["no grub"]);
     lab.xtask(&["deploy", "-oProxyCommand=x", &set]).fails(2, &[]);
     lab.xtask(&["deploy", "--", "-oProxyCommand=x", &set]).fails(3, &["no name of a machine"]);
