@@ -83,6 +83,12 @@ pub struct Suite {
     /// Build dependencies that go by another name in this suite; an empty name drops one.
     #[serde(default)]
     pub substitute: BTreeMap<String, String>,
+    /// The pockets of this suite, where they are not those of its distribution.
+    #[serde(default)]
+    pub pockets: Option<Vec<String>>,
+    /// Keys that sign this suite, trusted beside those of its distribution.
+    #[serde(default)]
+    pub fingerprints: Vec<String>,
 }
 
 /// Where packages come from and who signs them.
@@ -109,6 +115,14 @@ pub struct Distribution {
 }
 
 impl Distribution {
+    /// The distribution as a suite has it: the suite's own pockets and keys.
+    fn of(&self, suite: &Suite) -> Self {
+        let mut own = self.clone();
+        own.pockets = suite.pockets.clone().unwrap_or(own.pockets);
+        own.fingerprints.extend(suite.fingerprints.iter().cloned());
+        own
+    }
+
     /// The same as it was at a moment: one address for every architecture.
     ///
     /// # Errors
@@ -180,7 +194,11 @@ impl Settings {
                     "for example `kernel/configs/{name}.modules`, with the output of `lsmod`");
             }
         }
+        for (name, distribution) in &self.distributions {
+            pockets(&distribution.pockets, &format!("distribution `{name}`"))?;
+        }
         for (name, suite) in &self.suites {
+            pockets(suite.pockets.as_deref().unwrap_or_default(), &format!("suite `{name}`"))?;
             if !self.distributions.contains_key(&suite.distribution) {
                 fail!(Input, "suite `{name}` is of distribution `{}`, which the settings do not describe", suite.distribution;
                     "add `[workspace.metadata.fork.distributions.{}]`", suite.distribution);
@@ -200,13 +218,13 @@ impl Settings {
         }
     }
 
-    /// The suite of that name and its distribution.
+    /// The suite of that name, and its distribution with what is different in this suite.
     ///
     /// # Errors
     /// There is none.
-    pub fn suite(&self, name: &str) -> Result<(&Suite, &Distribution)> {
+    pub fn suite(&self, name: &str) -> Result<(&Suite, Distribution)> {
         match self.suites.get(name) {
-            Some(s) => Ok((s, self.distributions.get(&s.distribution).context("checked on reading")?)),
+            Some(s) => Ok((s, self.distributions.get(&s.distribution).context("checked on reading")?.of(s))),
             None => fail!(Input, "unknown suite `{name}`";
                 "the settings have {}; `[workspace.metadata.fork.suites.{name}]` would add it", list(self.suites.keys())),
         }
@@ -308,6 +326,15 @@ pub fn word(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Pockets are appended to a suite's name, and stand in an apt source with it.
+fn pockets(pockets: &[String], of: &str) -> Result<()> {
+    let good = |p: &&String| p.starts_with('-') && word(&p[1..]).is_ok();
+    if let Some(bad) = pockets.iter().find(|p| !good(p)) {
+        fail!(Input, "`{bad}` in `pockets` of {of} is no pocket"; "for example `-updates`");
+    }
+    Ok(())
+}
+
 fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
@@ -336,6 +363,8 @@ mod tests {
             ("tickless = {", "tickless = { modules = \"/etc/passwd\",", "/etc/passwd"),
             ("tickless = {", "tickless = { abi = \"mine\",", "mine"),
             ("series =", "packaging = \"mine\"\nseries =", "mine"),
+            ("pockets = [\"-updates\"]", "pockets = [\"updates\"]", "updates"),
+            ("\"-updates\", \"-security\"]", "\"-updates contrib\"]", "-updates contrib"),
             ("distribution = \"debian\"", "distribution = \"suse\"", "suse"),
         ];
         for (from, to, named) in cases {
@@ -344,6 +373,18 @@ mod tests {
             assert!(crate::error::sentence(&error).contains(named), "{to}: {error:#}");
             assert_eq!(crate::error::exit_code(&error), 3);
         }
+    }
+
+    #[test]
+    fn a_suite_has_pockets_and_keys_of_its_own() {
+        let settings = Settings::parse(REAL).unwrap();
+        let (_, bookworm) = settings.suite("bookworm").unwrap();
+        let (_, bullseye) = settings.suite("bullseye").unwrap();
+        assert_eq!(bookworm.pockets, ["-updates", "-security"]);
+        assert_eq!(bullseye.pockets, ["-updates"]);
+        let key = "A4285295FC7B1A81600062A9605C66F00D6C9793".to_owned();
+        assert!(bullseye.fingerprints.contains(&key) && !bookworm.fingerprints.contains(&key));
+        assert!(bookworm.fingerprints.iter().all(|f| bullseye.fingerprints.contains(f)));
     }
 
     #[test]

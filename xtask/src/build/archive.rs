@@ -56,8 +56,8 @@ impl Archive {
         let own = if snapshot.is_some() { None } else { own(fx, &setting.distribution)? };
         let pinned = snapshot.map(|date| distribution.at(&setting.distribution, date)).transpose()?;
         let sources =
-            sources(pinned.as_ref().unwrap_or(distribution), &setting.distribution, suite, archs, own.as_ref())?;
-        let fingerprints = trusted(distribution);
+            sources(pinned.as_ref().unwrap_or(&distribution), &setting.distribution, suite, archs, own.as_ref())?;
+        let fingerprints = trusted(&distribution);
         let snapshot = snapshot.map(|date| date.as_str().to_owned());
         Ok(Self { suite: suite.to_owned(), sources, fingerprints, snapshot, keyring })
     }
@@ -134,7 +134,7 @@ pub fn explain(sources: &[String], said: &[String], error: anyhow::Error) -> any
     let hint = match (failed.why, pocket) {
         (Why::Unreachable, _) => "is the archive of the settings right, and can this machine reach it?".to_owned(),
         (_, Some(pocket)) => format!(
-            "leave `{pocket}` out of `pockets` in [workspace.metadata.fork.distributions] of Cargo.toml, or name another mirror there"
+            "leave `{pocket}` out of `pockets` of that suite, in [workspace.metadata.fork] of Cargo.toml, or name another mirror there"
         ),
         (_, None) => "try again later, or name another mirror in [workspace.metadata.fork.distributions] of Cargo.toml".to_owned(),
     };
