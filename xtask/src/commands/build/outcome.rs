@@ -51,7 +51,7 @@ fn told(fault: &Fault, log: &Utf8Path) -> Failure {
             message.push_str(&format!("{what} `{name}`"));
         }
     }
-    message.push_str(&format!("; line {} of {log} is the first that says so:", fault.line));
+    message.push_str(&format!("; the error is line {} of {log}:", fault.line));
     for line in &fault.context {
         message.push_str(&format!("\n  | {line}"));
     }
