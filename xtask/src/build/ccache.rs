@@ -10,6 +10,7 @@ use xshell::cmd;
 
 use crate::effects::{Effects, Run};
 use crate::error::Kind;
+use crate::machine;
 
 /// What the chroot has to have.
 pub const PACKAGES: &[&str] = &["ccache"];
@@ -36,8 +37,8 @@ impl Ccache {
     pub fn open(fx: &Effects, of: &Utf8Path, vendor: &str) -> Result<Self> {
         let dir = fx.kept_dir("ccaches", of, vendor)?.join("ccache");
         // Root of the chroot is the first of this user's subordinate ids, and here user 1.
-        let make =
-            cmd!(fx.sh, "unshare --map-root-user --map-auto install --directory --owner=1 --group=1 --mode=0700 {dir}");
+        let maps = machine::mapped(fx)?;
+        let make = cmd!(fx.sh, "unshare {maps...} install --directory --owner=1 --group=1 --mode=0700 {dir}");
         fx.change(
             &dir,
             Run::from(make).or(Kind::Machine, "the cache is made with unshare of util-linux 2.38 or newer"),

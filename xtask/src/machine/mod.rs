@@ -17,7 +17,7 @@ pub mod tools;
 pub mod trust;
 mod userns;
 
-pub use subid::is_subordinate;
+pub use subid::{is_subordinate, mapped};
 
 use anyhow::{Context, Result};
 use serde::Serialize;

@@ -39,6 +39,31 @@ pub(super) fn look(fx: &Effects) -> Result<Need> {
     Ok(Need::missing("ids", Use::BUILDS, what).mend(mend))
 }
 
+/// Options for unshare that give a new user namespace this user as root and the subordinate ids behind it, as chroots
+/// have them: the first one is user 1. unshare's own `--map-auto` takes, for root, the first range of the file,
+/// whoever has it.
+///
+/// # Errors
+/// The user has no such ranges.
+pub fn mapped(fx: &Effects) -> Result<Vec<String>> {
+    let user = fx.read(cmd!(fx.sh, "id --user --name"))?.text();
+    let id = fx.read(cmd!(fx.sh, "id --user"))?.text();
+    let table = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    options(&table("/etc/subuid"), &table("/etc/subgid"), &user, &id)
+}
+
+fn options(uids: &str, gids: &str, user: &str, id: &str) -> Result<Vec<String>> {
+    let (Some(uid), Some(gid)) = (range(uids, user, id), range(gids, user, id)) else {
+        fail!(Machine, "{user} has no range of {COUNT} subordinate ids"; "`cargo xtask doctor --fix` adds one");
+    };
+    let behind = COUNT - 1;
+    Ok(vec![
+        "--map-root-user".to_owned(),
+        format!("--map-users={uid},1,{behind}"),
+        format!("--map-groups={gid},1,{behind}"),
+    ])
+}
+
 /// Is `uid` in a range of subordinate ids of this user's?
 ///
 /// # Errors
@@ -82,6 +107,14 @@ fn ranges(table: &str) -> impl Iterator<Item = (&str, u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn root_maps_its_own_range_and_not_the_first_of_the_file() {
+        let table = "alice:100000:65536\nroot:165536:65536\n";
+        let want = ["--map-root-user", "--map-users=165536,1,65535", "--map-groups=165536,1,65535"];
+        assert_eq!(options(table, table, "root", "0").unwrap(), want);
+        assert!(options(table, "", "root", "0").is_err());
+    }
 
     #[test]
     fn a_range_is_found_by_name_or_id_and_must_be_large_enough() {
