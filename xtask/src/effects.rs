@@ -32,7 +32,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use command::{quote, Did, Ended, Output, Run};
 pub use files::free_bytes;
-pub use journal::{state_dir, Journal, Move};
+pub use journal::{state_dir, under_way, Journal, Move};
 pub use kept::Lock;
 pub use lock::Hold;
 pub use objects::{repository, sound, sound_below, RefMove, Session, Signed};

@@ -70,14 +70,19 @@ impl Failure {
 /// system is the machine's; what libgit2 finds wrong with a repository is the repository's; all else is a fault of
 /// ours, 70.
 pub fn exit_code(error: &anyhow::Error) -> i32 {
-    let kind = || match () {
+    kind(error).map_or(70, |kind| kind as i32)
+}
+
+/// The kind of an error; `None` is a fault of ours.
+pub fn kind(error: &anyhow::Error) -> Option<Kind> {
+    let behind = || match () {
         () if no_room(error) => Some(Kind::Machine),
         () if unreadable(error) => Some(Kind::Repository),
         () if error.downcast_ref::<FormatError>().is_some() || not_text(error) => Some(Kind::Input),
         () if system(error).is_some() => Some(Kind::Machine),
         () => of_git(error),
     };
-    failure_in(error).map(|f| f.kind).or_else(kind).map_or(70, |kind| kind as i32)
+    failure_in(error).map(|f| f.kind).or_else(behind)
 }
 
 /// The kind of the failed call of the system that is behind it.

@@ -86,7 +86,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         }
         None if args.abort || args.skip || args.resume => {
             if finished {
-                fx.ui.note("The rebase is complete.");
+                fx.ui.note(&format!("The {} is complete.", recovered.as_deref().unwrap_or("rebase")));
                 return graft_too(&desk, &workspace.settings.url);
             }
             fail!(Repository, "no rebase is under way"; "`cargo xtask rebase TAG` begins one")

@@ -11,6 +11,8 @@ use crate::build::metadata::{self, Metadata};
 use crate::effects::{repository, Effects};
 use crate::error;
 use crate::flavour::packaging::{self, Packaging};
+use crate::fork::driver;
+use crate::fork::half_done::HalfDone;
 use crate::fork::history::History;
 use crate::fork::left_out::LeftOut;
 use crate::fork::stopped::Stopped;
@@ -26,9 +28,7 @@ pub fn run(fx: &Effects) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let say = |name: &str, text: &str| fx.ui.entry("", name, text);
     say("repository", workspace.root.as_str());
-    if let Some(stopped) = Stopped::read(&repo)? {
-        say("rebase", &format!("stopped: {} is in conflict", stopped.conflicts.join(", ")));
-        next(fx, "cargo xtask rebase --continue", "after the files are mended and added; or --skip, --abort");
+    if under_way(fx, &workspace, &repo)? {
         return Ok(());
     }
     let Some(history) = fork(fx, &workspace, &repo)? else { return Ok(()) };
@@ -69,6 +69,38 @@ pub fn run(fx: &Effects) -> Result<()> {
         None => next(fx, "cargo xtask build", "for packages"),
     }
     Ok(())
+}
+
+/// Something that has to come to its end first: says what, and the command.
+fn under_way(fx: &Effects, workspace: &Workspace, repo: &Repository) -> Result<bool> {
+    let say = |name: &str, text: &str| fx.ui.entry("", name, text);
+    if let Some(half) = HalfDone::of(repo, &workspace.root)? {
+        let [where_to, how_far] = half.sentences();
+        say("half-done", &where_to);
+        say("", &how_far);
+        if let Some(command) = half.command(repo)? {
+            next(
+                fx,
+                &command,
+                "finishes it, and writes over nothing that you have changed; a full disk needs room first",
+            );
+        }
+        return Ok(true);
+    }
+    let Some(stopped) = Stopped::read(repo)?.filter(|stopped| !stopped.is_over(repo)) else { return Ok(false) };
+    let program = driver::tool(repo, stopped.conflicts.iter().map(String::as_str))?;
+    if stopped.told {
+        say("rebase", &format!("stopped: {} is in conflict", stopped.conflicts.join(", ")));
+        let command = format!("{program} rebase --continue");
+        next(fx, &command, "after the files are mended and added; or --skip, --abort");
+    } else {
+        say(
+            "half-done",
+            &format!("{} ended before it showed the conflict in {}", stopped.what, stopped.conflicts.join(", ")),
+        );
+        next(fx, &format!("{program} rebase --continue"), "shows it; a full disk needs room first");
+    }
+    Ok(true)
 }
 
 /// The fork branch that is checked out; where there is none, says so and what to do.

@@ -31,7 +31,7 @@ impl Effects {
     pub fn read<'a>(&self, run: impl Into<Run<'a>>) -> Result<Output> {
         let mut run = run.into();
         self.ui.command(&run.line());
-        self.execute(&mut run)
+        self.execute(&mut run, None)
     }
 
     /// Takes away what was begun: an interruption, which may be the reason, ends none of the programs that `f` runs
@@ -62,14 +62,15 @@ impl Effects {
             return Ok(None);
         }
         self.ui.command(&run.line());
-        Ok(Some(self.execute(&mut run)?))
+        Ok(Some(self.execute(&mut run, Some(path.as_ref()))?))
     }
 
-    fn execute(&self, run: &mut Run) -> Result<Output> {
+    /// `at`: where it changes something beside a scratch.
+    fn execute(&self, run: &mut Run, at: Option<&Utf8Path>) -> Result<Output> {
         run.cleaning = self.cleaning.get();
         let _running = (!run.terminal).then(|| self.ui.running(&run.name));
         let mut last = VecDeque::new();
-        execute(run, &mut last).map_err(|e| if run.found_no_room(&last) { self.no_room(e) } else { e })
+        execute(run, &mut last).map_err(|e| if run.found_no_room(&last, at) { self.no_room(e, at) } else { e })
     }
 }
 
@@ -308,7 +309,7 @@ mod tests {
             let (mut run, mut last) =
                 (Run::from(cmd!(sh, "sh -c {script}")).or(kind, "is the address right?"), VecDeque::new());
             assert!(execute(&mut run, &mut last).is_err());
-            run.found_no_room(&last)
+            run.found_no_room(&last, None)
         };
         assert!(full(Kind::Network, "fatal: write error: No space left on device"));
         assert!(full(Kind::Machine, "tar: x: Cannot write: Disk quota exceeded"));

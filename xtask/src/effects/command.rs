@@ -9,10 +9,14 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::files::free_bytes;
 use crate::error::{Failure, Kind};
 
 /// How many characters of a command line a failure shows.
 const SHOWN: usize = 300;
+/// Where git could not write a file on a disk with less room than this, the disk is full: git takes the part of the
+/// file away again, so there is room for all but that file.
+const LITTLE: u64 = 64 << 20;
 
 /// Was it done, or only said?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,12 +301,16 @@ impl<'a> Run<'a> {
     }
 
     /// Did a program of this machine run out of room on a disk, as far as its last lines tell?
-    pub(super) fn found_no_room(&self, last: &VecDeque<String>) -> bool {
+    /// `at`: where it was to change something.
+    pub(super) fn found_no_room(&self, last: &VecDeque<String>, at: Option<&Utf8Path>) -> bool {
         // What a build says is read in its log; ssh shows another machine's words, and so does git's `remote:`.
         let elsewhere = self.kind == Kind::Build || ["ssh", "scp"].contains(&self.name.as_str());
         let full = ["No space left on device", "Disk quota exceeded"];
         let says = |line: &String| !line.starts_with("remote:") && full.iter().any(|words| line.contains(words));
-        !elsewhere && last.iter().any(says)
+        // git does not say why it could not write a file.
+        let unsaid = |line: &String| line.contains("error: unable to write file");
+        let is_full = || at.is_some_and(|at| free_bytes(at).is_ok_and(|free| free < LITTLE));
+        !elsewhere && (last.iter().any(says) || self.name == "git" && last.iter().any(unsaid) && is_full())
     }
 }
 

@@ -213,15 +213,18 @@ impl Effects {
 impl Effects {
     /// Names the disk that is full, where a program said that one is: of those that this process writes to, the one
     /// with the least room.
-    pub(super) fn no_room(&self, error: anyhow::Error) -> anyhow::Error {
+    pub(super) fn no_room(&self, error: anyhow::Error, at: Option<&Utf8Path>) -> anyhow::Error {
         let scratches = self.scratches.borrow();
-        let places = scratches.iter().chain(std::iter::once(&self.cache));
+        let places = scratches.iter().map(Utf8PathBuf::as_path).chain([self.cache.as_path()]).chain(at);
         let Some((free, place)) = places.filter_map(|p| Some((free_bytes(p).ok()?, p))).min() else { return error };
         let message = format!("the disk of `{place}` is full ({} free)", bytes(free));
-        let hint = format!(
-            "free room there; KERNEL_FORK_CACHE names a directory on another disk for what is kept (now `{}`)",
-            self.cache
-        );
+        let hint = match at {
+            Some(at) if at == place => "free room there".to_owned(),
+            _ => format!(
+                "free room there; KERNEL_FORK_CACHE names a directory on another disk for what is kept (now `{}`)",
+                self.cache
+            ),
+        };
         error.context(Failure::new(Kind::Machine, message).hint(hint))
     }
 }

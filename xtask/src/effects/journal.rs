@@ -38,6 +38,26 @@ pub struct Move {
     pub last: Option<(String, String)>,
 }
 
+impl Move {
+    /// Have the refs moved? Then what is checked out has to follow; before that, nothing has happened.
+    pub fn is_begun(&self, repo: &Repository) -> bool {
+        let (name, wanted) = match &self.last {
+            Some((name, wanted)) => (name.as_str(), wanted),
+            None => (self.branch.as_deref().unwrap_or("HEAD"), &self.new),
+        };
+        repo.refname_to_id(name).is_ok_and(|id| id.to_string() == *wanted)
+    }
+}
+
+/// A move that has begun and not ended, as seen from outside.
+pub struct UnderWay {
+    /// The command.
+    pub what: String,
+    pub step: Move,
+    /// The process that is at work on it; without one it was killed, or failed.
+    pub owner: Option<u32>,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Record {
     pid: u32,
@@ -64,6 +84,23 @@ pub struct Journal<'a> {
 /// Where this tool keeps what belongs to one work tree.
 pub fn state_dir(repo: &Repository) -> Result<Utf8PathBuf> {
     Ok(Utf8Path::from_path(repo.path()).context("the repository's path is not UTF-8")?.join("kernel-fork"))
+}
+
+/// Looks for a move that is under way in this work tree, without taking part.
+///
+/// # Errors
+/// The repository's path is not UTF-8.
+pub fn under_way(repo: &Repository) -> Result<Option<UnderWay>> {
+    let Ok(text) = fs::read_to_string(state_dir(repo)?.join("journal.json")) else { return Ok(None) };
+    let Ok(Record { pid, machine, what, step: Some(step) }) = serde_json::from_str(&text) else { return Ok(None) };
+    if !step.is_begun(repo) {
+        return Ok(None);
+    }
+    let common = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?;
+    let elsewhere = machine.is_some_and(|machine| !Machine::here().same(&machine));
+    let lock = fs::File::open(common.join("kernel-fork.lock"));
+    let held = lock.is_ok_and(|file| matches!(lock::hold(&file, Hold::Shared), Ok(false)));
+    Ok(Some(UnderWay { what, step, owner: (held || elsewhere).then_some(pid) }))
 }
 
 impl Effects {

@@ -12,6 +12,7 @@ use xshell::cmd;
 use super::merge::{by_meaning, Texts};
 use super::tree;
 use crate::effects::{Effects, Run};
+use crate::workspace::SETTINGS;
 
 /// The driver's name in configuration and attributes.
 const NAME: &str = "kernel-fork";
@@ -27,6 +28,16 @@ const FILES: [&str; 4] = ["changelog", "config/annotations*", "control*", "contr
 pub fn program(repo: &Repository) -> Result<Utf8PathBuf> {
     let common = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?;
     Ok(common.canonicalize_utf8()?.join("kernel-fork-driver"))
+}
+
+/// How this tool is called while these paths of the work tree are not what they shall be: it may be one of them, and
+/// cannot be built then.
+///
+/// # Errors
+/// The path is not UTF-8.
+pub fn tool<'a>(repo: &Repository, mut paths: impl Iterator<Item = &'a str>) -> Result<String> {
+    let own = |path: &str| [SETTINGS, "Cargo.lock"].contains(&path) || path.starts_with("xtask/");
+    Ok(if paths.any(own) { program(repo)?.into_string() } else { "cargo xtask".to_owned() })
 }
 
 /// Sets the driver up.

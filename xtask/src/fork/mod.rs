@@ -13,6 +13,7 @@ pub mod driver;
 pub mod generated;
 pub mod graft;
 pub mod guard;
+pub mod half_done;
 pub mod history;
 pub mod idle;
 pub mod left_out;

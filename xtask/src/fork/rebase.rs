@@ -17,7 +17,7 @@ use super::switch::{switch, Switch};
 use super::{backup, driver, guard};
 use crate::effects::{Did, Effects, Journal, RefMove, Run, Session};
 use crate::flavour::news;
-use crate::workspace::{Workspace, SETTINGS};
+use crate::workspace::Workspace;
 
 /// What every step of a rebase works with.
 pub struct Desk<'a> {
@@ -87,11 +87,7 @@ pub fn stop_there(desk: &Desk, session: &Session, state: &Stopped) -> Result<()>
 }
 
 fn refused(repo: &Repository, conflicts: &[String], commit: Oid) -> Result<()> {
-    let mut program = "cargo xtask".to_owned();
-    if conflicts.iter().any(|path| path == SETTINGS || path.starts_with("xtask/")) {
-        // The tool itself may not be built before they are mended.
-        program = driver::program(repo)?.into_string();
-    }
+    let program = driver::tool(repo, conflicts.iter().map(String::as_str))?;
     fail!(Repository, "{commit:.12} ({}) does not apply: {}", summary(repo, commit), conflicts.join(", ");
         "mend the files, `git add` them, and `{program} rebase --continue`; `--skip` leaves the commit out, `--abort` gives up")
 }

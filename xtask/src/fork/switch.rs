@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use git2::{Oid, Repository};
 
+use super::half_done;
 use super::tree::{changes, Entry};
 use super::work_tree;
 use crate::effects::{Did, Effects, Journal, Move, RefMove, Run, Session};
@@ -60,19 +61,26 @@ pub fn switch(
     let last = refs.iter().rev().find_map(|m| Some((m.name.to_owned(), m.new?.to_string())));
     journal.moving(Move { branch: to.branch.map(str::to_owned), old: old.clone(), new: new.clone(), files, last })?;
     if let Err(error) = session.publish(refs) {
-        journal.moved()?;
+        // One of several refs may have moved.
+        if !journal.left().is_some_and(|(_, step)| step.is_begun(session.repo)) {
+            journal.moved()?;
+        }
         return Err(error);
     }
-    head(fx, root, session.repo, to.branch, &new, to.why)?;
-    let tree = |id: Oid| -> Result<Oid> { Ok(session.repo.find_commit(id)?.tree_id()) };
-    let files = to.files.map_or_else(|| tree(to.new), Ok)?;
-    settings_first(fx, root, session.repo, tree(to.old)?, files)?;
-    // Touches only the files that differ; on all cores, where they are many.
-    let files = files.to_string();
-    let update = ["-c", "checkout.workers=0", "read-tree", "-m", "-u", &old, &files];
-    let did = fx.change(root, fx.git(root).args(update))?;
+    let did = check_out(fx, root, session.repo, to).map_err(|error| half_done::failed(session.repo, error))?;
     journal.moved()?;
     Ok(did)
+}
+
+/// Brings HEAD and the work tree to where the refs are.
+fn check_out(fx: &Effects, root: &Utf8Path, repo: &Repository, to: &Switch) -> Result<Did> {
+    head(fx, root, repo, to.branch, &to.new.to_string(), to.why)?;
+    let tree = |id: Oid| -> Result<Oid> { Ok(repo.find_commit(id)?.tree_id()) };
+    let files = to.files.map_or_else(|| tree(to.new), Ok)?;
+    settings_first(fx, root, repo, tree(to.old)?, files)?;
+    // Touches only the files that differ; on all cores, where they are many.
+    let (old, files) = (to.old.to_string(), files.to_string());
+    fx.change(root, fx.git(root).args(["-c", "checkout.workers=0", "read-tree", "-m", "-u", &old, &files]))
 }
 
 /// The settings are the first file to change, and by a rename: git would remove them for a moment, and
@@ -102,26 +110,27 @@ fn known(fx: &Effects, root: &Utf8Path, files: &[(&str, Entry)]) -> Result<()> {
 /// A file that is not yet updated was changed by the person in the meantime.
 pub fn recover(fx: &Effects, root: &Utf8Path, repo: &Repository, journal: &Journal) -> Result<Option<String>> {
     let Some((what, left)) = journal.left() else { return Ok(None) };
-    let (name, wanted) = match &left.last {
-        Some((name, wanted)) => (name.as_str(), wanted),
-        None => (left.branch.as_deref().unwrap_or("HEAD"), &left.new),
-    };
-    if repo.refname_to_id(name).ok().map(|id| id.to_string()).as_ref() != Some(wanted) {
+    if !left.is_begun(repo) {
         journal.moved()?;
         return Ok(None);
     }
     let step = fx.ui.step("finish what an earlier run began");
-    head(fx, root, repo, left.branch.as_deref(), &left.new, "recovered")?;
-    let written = fx.read(fx.git(root).args(["write-tree"]))?.text();
-    let tree = |id: &str| -> Result<Oid> { Ok(repo.find_commit(Oid::from_str(id)?)?.tree_id()) };
-    let files = left.files.map_or_else(|| tree(&left.new), |id| Ok(Oid::from_str(&id)?))?;
-    if written != files.to_string() {
-        back(fx, root, repo, tree(&left.old)?, files)?;
-        fx.change(root, fx.git(root).args(["read-tree", "-m", "-u", &left.old, &files.to_string()]))?;
-    }
+    again(fx, root, repo, &left).map_err(|error| half_done::failed(repo, error))?;
     journal.moved()?;
     step.done("");
     Ok(Some(what))
+}
+
+/// Brings HEAD and the work tree to where the refs are, from wherever an earlier run has come to.
+fn again(fx: &Effects, root: &Utf8Path, repo: &Repository, left: &Move) -> Result<()> {
+    head(fx, root, repo, left.branch.as_deref(), &left.new, "recovered")?;
+    let written = fx.read(fx.git(root).args(["write-tree"]))?.text();
+    let (old, files) = half_done::trees(repo, left)?;
+    if written != files.to_string() {
+        back(fx, root, repo, old, files)?;
+        fx.change(root, fx.git(root).args(["read-tree", "-m", "-u", &left.old, &files.to_string()]))?;
+    }
+    Ok(())
 }
 
 fn head(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: Option<&str>, new: &str, why: &str) -> Result<()> {
@@ -179,7 +188,7 @@ fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) ->
 }
 
 /// A file's content with git's own line ends, or where a link leads; `None` where there is none.
-fn content(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
+pub(super) fn content(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
     let bytes = match path.symlink_metadata() {
         Err(_) => return Ok(None),
         Ok(meta) if meta.is_symlink() => path.read_link()?.into_os_string().into_encoded_bytes(),
@@ -189,7 +198,7 @@ fn content(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
     Ok(Some(unix(bytes)))
 }
 
-fn whole(repo: &Repository, entry: Option<Entry>) -> Result<Option<Vec<u8>>> {
+pub(super) fn whole(repo: &Repository, entry: Option<Entry>) -> Result<Option<Vec<u8>>> {
     match entry {
         // A submodule's directory is not ours to look into.
         None | Some((0o160_000, _)) => Ok(None),

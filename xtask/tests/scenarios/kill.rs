@@ -126,6 +126,50 @@ impl<'a> Scene<'a> {
     }
 }
 
+impl Scene<'_> {
+    /// Kills the command where it updates the work tree, and finishes with the command that status names. How often
+    /// the work tree was half-done.
+    fn named(&self) -> usize {
+        let changes = self.run(0, Victim::Nobody).1;
+        let (after, whole) = (self.branches(), self.picture());
+        let command =
+            format!("`{}`", if self.args == ["rebase", NEXT] { "rebase".to_owned() } else { self.args.join(" ") });
+        let mut seen = 0;
+        for at in (changes - 24..changes).step_by(3) {
+            self.put_back();
+            let killed = self.run(at, Victim::Both).0.code == -1;
+            if !killed || self.branches() != after || self.picture() == whole {
+                continue;
+            }
+            let said = self.lab.xtask(&[]).ok().stdout;
+            let Some(next) = said.lines().find_map(|line| line.trim().strip_prefix("next")) else { panic!("{said}") };
+            for words in ["half-done", &command, "6.1-tickless"] {
+                assert!(said.contains(words), "no {words}: {said}");
+            }
+            seen += usize::from(said.contains("not updated"));
+            let words: Vec<&str> = next.split_whitespace().collect();
+            assert_eq!(words[words.len() - 2..], ["rebase", "--continue"], "{said}");
+            self.lab.xtask(&words[words.len() - 2..]).says(&["is complete"]);
+            assert_eq!(self.picture(), whole, "{at} of {changes}: {said}");
+        }
+        seen
+    }
+}
+
+#[test]
+fn a_half_done_move_is_shown_with_the_command_that_finishes_it() {
+    let lab = forked_with_patch();
+    assert!(Scene::new(&lab, &["rebase", NEXT], None).named() > 0);
+    let lab = forked_with_patch();
+    lab.xtask(&["rebase", NEXT]).ok();
+    assert!(Scene::new(&lab, &["rebase", "--undo"], None).named() > 0);
+    let lab = Lab::new();
+    lab.forked();
+    lab.edit("kernel/kernel/configs/slim.config", "CONFIG_HZ_100=y", "CONFIG_HZ_250=y");
+    lab.commit("kernel", "slim: a faster clock");
+    assert!(Scene::new(&lab, &["flavour", "regen"], None).named() > 0);
+}
+
 fn fork(points: usize) -> usize {
     let lab = Lab::new();
     let url = lab.vendor();

@@ -22,6 +22,7 @@ mod fork;
 mod gate;
 mod generated;
 mod graft_history;
+mod half_done;
 mod help;
 mod incremental;
 mod inputs;
