@@ -5,8 +5,10 @@
 # the place of the ones that a build spends its time in. They run at full speed, and make what the others
 # would have made. A compiler for the build architecture comes with them, for what the build makes to run itself.
 #
-#   accelerate.sh in BUILD-ARCHITECTURE BUILD-TRIPLET HOST-TRIPLET PACKAGE...
+#   accelerate.sh in BUILD-ARCHITECTURE BUILD-TRIPLET HOST-TRIPLET COMPILER PACKAGE...
 #   accelerate.sh done BUILD-ARCHITECTURE
+#
+# COMPILER is gcc, or one that is not the suite's own, such as gcc-13.
 #
 # The first call comes before the build dependencies are installed, so that this is quicker too; the second
 # one after them takes away what stands in front of nothing.
@@ -28,8 +30,8 @@ if [ "$what" = done ]; then
 	exit 0
 fi
 
-own=$3 triplet=$4
-shift 4
+own=$3 triplet=$4 pinned=$5
+shift 5
 debs=/native-debs
 
 # Can the suite's package of that name be had?
@@ -40,6 +42,15 @@ gcc=$(readlink -f /usr/bin/gcc)
 version=${gcc##*-}
 package=$(echo "$triplet" | tr _ -)
 set -- "$@" "gcc-$version-$package" "cpp-$version-$package" "binutils-$package"
+compilers=$gcc places="gcc-cross/$triplet/$version gcc/$own/$version"
+
+# And one that is not the suite's own, which is not installed yet.
+case $pinned in gcc | "gcc-$version") ;; *)
+	apt-get --yes --no-install-recommends install "$pinned"
+	set -- "$@" "$pinned-$package" "cpp-${pinned##*-}-$package"
+	compilers="$compilers /usr/bin/$triplet-$pinned" places="$places gcc-cross/$triplet/${pinned##*-}"
+	;;
+esac
 
 # And one that makes programs of the build architecture itself, in the same version. What a suite calls the package
 # that has it depends on the suite.
@@ -91,10 +102,10 @@ for modules in "$prefix"/usr/lib/*-linux-gnu*/perl-base; do
 done
 
 # A cross compiler has its headers and start files in packages of their own; the native one's are the same.
-for compiler in "gcc-cross/$triplet" "gcc/$own"; do
-	mkdir -p "$prefix/usr/lib/$compiler/$version"
-	for file in "/usr/lib/gcc/${compiler#*/}/$version"/*; do
-		to=$prefix/usr/lib/$compiler/$version/${file##*/}
+for compiler in $places; do
+	mkdir -p "$prefix/usr/lib/$compiler"
+	for file in "/usr/lib/gcc/${compiler#*/}"/*; do
+		to=$prefix/usr/lib/$compiler/${file##*/}
 		[ -e "$to" ] || ln -sf "$file" "$to"
 	done
 done
@@ -123,16 +134,18 @@ for program in "$prefix"/bin/* "$prefix"/sbin/* "$prefix"/usr/bin/* "$prefix"/us
 done
 
 # They have to make programs that run here, in every step from preprocessor to linker.
-for compiler in "$gcc" "$own-gcc"; do
+for compiler in $compilers "$own-gcc"; do
 	printf '#include <stdio.h>\nint main(void) { return puts("I: compiled") < 0; }\n' | "$compiler" -x c -o /tmp/trial -
 	/tmp/trial
 	rm /tmp/trial
 done
 # Another version would answer Kconfig's questions otherwise.
 for question in -dumpfullversion -dumpmachine; do
-	here=$("$gcc" $question) there=$("$gcc.emulated" $question)
-	[ "$here" = "$there" ] || {
-		echo "E: gcc $question: $build's says $here, the chroot's own $there" >&2
-		exit 1
-	}
+	for compiler in $compilers; do
+		here=$("$compiler" $question) there=$("$compiler.emulated" $question)
+		[ "$here" = "$there" ] || {
+			echo "E: $compiler $question: $build's says $here, the chroot's own $there" >&2
+			exit 1
+		}
+	done
 done

@@ -9,6 +9,7 @@
 
 use anyhow::Result;
 
+use super::hooks::Rules;
 use crate::arch::Arch;
 use crate::formats::control::Relations;
 
@@ -79,24 +80,13 @@ pub fn variables(own: &Arch) -> Vec<String> {
     programs.iter().map(|(variable, program)| format!("{variable}={}-{program}", own.triplet)).collect()
 }
 
-/// Where Ubuntu's rules install what a flavour's packages hold.
-pub const INSTALLS: &str = "debian/rules.d/2-binary-arch.mk";
-/// What they call it: focal's rules, and those since jammy.
-const INSTALL_TARGETS: &[&str] = &["install-%", "$(stampdir)/stamp-install-%"];
-
 /// Lines for the makefile around Ubuntu's rules: the second programs take the place of the first in linux-headers, and
-/// what is recorded there of how they were made is of the second. `rules` is the text of [`INSTALLS`].
+/// what is recorded there of how they were made is of the second.
 ///
 /// # Errors
 /// The rules have no target that installs a flavour.
-pub fn makefile(flavour: &str, own: &Arch, host: &Arch, rules: &str) -> Result<String> {
-    let is_rule =
-        |target: &&&str| rules.lines().any(|line| line.strip_prefix(**target).is_some_and(|l| l.starts_with(':')));
-    let Some(target) = INSTALL_TARGETS.iter().find(is_rule) else {
-        fail!(Input, "{INSTALLS} has no rule that installs a flavour: neither {}", INSTALL_TARGETS.join(" nor ");
-            "build for {} on a machine of that architecture, with `--native`", host.debian);
-    };
-    let installed = target.replace('%', flavour);
+pub fn makefile(flavour: &str, own: &Arch, host: &Arch, rules: &Rules) -> Result<String> {
+    let installed = rules.install(flavour)?;
     Ok(format!(
         "\
 twice = $(CURDIR)/{WRAPPER} {own}-$(1) {host}-$(1)
@@ -167,7 +157,8 @@ mod tests {
 
     #[test]
     fn the_second_programs_are_shipped_by_a_rule_of_make() {
-        let lines = |rules: &str| makefile("slim", find("amd64").unwrap(), find("arm64").unwrap(), rules);
+        let lines =
+            |rules: &str| makefile("slim", find("amd64").unwrap(), find("arm64").unwrap(), &Rules::from_text(rules));
         let focal = lines("install-%: a = b\ninstall-%: c install-headers\n").unwrap();
         assert!(focal.starts_with("twice = $(CURDIR)/debian/fork-twice x86_64-linux-gnu-$(1) aarch64-linux-gnu-$(1)\n"));
         assert!(focal.contains("\nbinary-slim: ship-slim\n"), "{focal}");

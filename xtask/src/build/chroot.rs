@@ -34,6 +34,8 @@ pub struct Recipe<'a> {
     pub host: &'static Arch,
     /// Put this architecture's programs in front of the chroot's own, where a build spends its time.
     pub accelerate: Option<&'static Arch>,
+    /// A compiler beside the suite's own that is accelerated too: `gcc-13`.
+    pub compiler: Option<String>,
     /// Not to build in but to be booted: the suite's smallest root, with these packages.
     pub root: Option<Vec<String>>,
     /// Packages of ours, of the chroot's own architecture: their programs run all the time, so they are
@@ -91,6 +93,9 @@ pub struct Record {
     /// Whose programs are in front.
     #[serde(default)]
     pub accelerate: Option<String>,
+    /// A compiler that is accelerated beside the suite's own.
+    #[serde(default)]
+    pub compiler: Option<String>,
     /// For one to be booted, its packages.
     #[serde(default)]
     pub root: Option<Vec<String>>,
@@ -120,7 +125,16 @@ impl<'a> Recipe<'a> {
     /// One without build dependencies, of these architectures, its own first.
     pub fn bare(archive: &'a Archive, archs: Vec<&'static Arch>) -> Self {
         let host = archs[0];
-        Self { archive, archs, depends: String::new(), host, accelerate: None, root: None, extra: Vec::new() }
+        Self {
+            archive,
+            archs,
+            depends: String::new(),
+            host,
+            accelerate: None,
+            compiler: None,
+            root: None,
+            extra: Vec::new(),
+        }
     }
 
     /// That of a chroot which is there.
@@ -143,6 +157,7 @@ impl<'a> Recipe<'a> {
             depends: depends.join(", "),
             host: arch::find(host)?,
             accelerate: record.accelerate.as_deref().map(arch::find).transpose()?,
+            compiler: record.compiler.clone(),
             root: record.root.clone(),
             extra: record.extra.clone(),
         })
@@ -160,6 +175,9 @@ impl<'a> Recipe<'a> {
             self.host.debian,
             self.accelerate.map(|a| (a.debian, HOT, ACCELERATE)),
         ) + &self.extra.join(" ");
+        if let Some(compiler) = self.compiler.as_ref().filter(|_| self.accelerate.is_some()) {
+            text.push_str(compiler);
+        }
         if let Some(packages) = &self.root {
             text.push_str(&format!("{packages:?}\n"));
         }
@@ -266,6 +284,7 @@ impl<'a> Recipe<'a> {
             mmdebstrap: fx.read(cmd!(fx.sh, "mmdebstrap --version"))?.text(),
             host: Some(self.host.debian.to_owned()),
             accelerate: self.accelerate.map(|a| a.debian.to_owned()),
+            compiler: self.compiler.clone(),
             root: self.root.clone(),
             extra: self.extra.clone(),
             snapshot: self.archive.snapshot.clone(),

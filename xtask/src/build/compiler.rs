@@ -26,6 +26,8 @@ pub struct Configured<'a> {
     pub dir: &'a str,
     pub flavour: &'a str,
     pub host: &'static Arch,
+    /// The compiler that the packaging pins, where the chroot has it.
+    pub compiler: Option<&'a str>,
     /// Symbols that must stay as they are.
     pub fragment: &'a Config,
 }
@@ -72,14 +74,15 @@ pub fn adapt(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured,
 /// reads, and a line in a driver is none of that.
 fn resolve(fx: &Effects, chroot: &Chroot, own: &'static Arch, of: &Configured, config: &str) -> Result<Config> {
     let inputs = kconfig::inputs(of.repo, of.tree, of.host)?;
-    let key = format!("2 {} {} {inputs} {config}", chroot.content(), of.host.debian);
+    let key = format!("2 {} {}{} {inputs} {config}", chroot.content(), of.host.debian, of.compiler.unwrap_or_default());
     let key = Oid::hash_object(git2::ObjectType::Blob, key.as_bytes())?.to_string();
     let kept = fx.cache().join("configurations").join(&key[..16]);
     if let Ok(text) = fs::read_to_string(&kept) {
         return Ok(Config::parse_lenient(&text));
     }
     let programs = Programs::Chroot { chroot: chroot.unpack(fx)?, own };
-    let resolved = Kconfig::new(fx, of.repo, of.tree, of.host, None)?.with(programs).olddefconfig(config)?;
+    let resolved =
+        Kconfig::new(fx, of.repo, of.tree, of.host, None)?.with(programs).compiler(of.compiler).olddefconfig(config)?;
     fx.create_dir(fx.cache().join("configurations"))?;
     fx.write(kept, resolved.to_text())?;
     Ok(resolved)

@@ -69,6 +69,37 @@ pub fn check(fx: &Effects, archive: &Archive, archs: &[&'static Arch], host: &Ar
         "the settings named above are in [workspace.metadata.fork] of Cargo.toml");
 }
 
+/// Which of these package names a suite has. The answer is kept: it changes with a release of the distribution.
+///
+/// # Errors
+/// The archive cannot be reached ([`Kind::Network`]).
+pub fn offered(
+    fx: &Effects,
+    archive: &Archive,
+    archs: &[&'static Arch],
+    names: &BTreeSet<String>,
+) -> Result<BTreeSet<String>> {
+    let question = format!("1 {:?} {:?} {names:?}", archive.sources, archive.fingerprints);
+    let key = git2::Oid::hash_object(git2::ObjectType::Blob, question.as_bytes())?.to_string();
+    let kept = fx.cache().join("offered").join(&key[..16]);
+    if let Ok(text) = fs_err::read_to_string(&kept) {
+        return Ok(text.lines().map(str::to_owned).collect());
+    }
+    let listed: Vec<&str> = names.iter().map(String::as_str).collect();
+    let step = fx.ui.step(&format!("ask {} for {}", archive.suite, listed.join(" ")));
+    mirror::answers(fx, &archive.sources)?;
+    let scratch = fx.shared_scratch("offered")?;
+    let keyring = archive.keyring(fx, &scratch)?;
+    let conf = private_apt(&scratch.join("apt"), &archive.sources, &keyring, archs)?;
+    update(fx, &archive.sources, &conf)?;
+    let all = self::names(fx, &conf)?;
+    let there: BTreeSet<String> = names.iter().filter(|name| all.contains(*name)).cloned().collect();
+    step.done(&format!("{} of {}", there.len(), names.len()));
+    fx.create_dir(fx.cache().join("offered"))?;
+    fx.write(kept, there.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+    Ok(there)
+}
+
 /// The architectures that the release files in a directory of apt's lists speak of.
 fn architectures(lists: &Utf8Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();

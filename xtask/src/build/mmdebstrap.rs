@@ -41,8 +41,11 @@ impl Recipe<'_> {
             fs_err::write(&script, ACCELERATE)?;
             hooks.push(format!("--customize-hook=upload {} /accelerate.sh", quote(&script)));
             let (build, own, triplet) = (build.debian, build.triplet, self.host.triplet);
+            let compiler = self.compiler.as_deref().unwrap_or("gcc");
             let hot = HOT.iter().copied().chain(self.extra.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
-            hooks.push(format!("--customize-hook=chroot \"$1\" sh /accelerate.sh in {build} {own} {triplet} {hot}"));
+            hooks.push(format!(
+                "--customize-hook=chroot \"$1\" sh /accelerate.sh in {build} {own} {triplet} {compiler} {hot}"
+            ));
         }
         let wanted = self.wanted();
         if !wanted.is_empty() {

@@ -18,12 +18,12 @@ use xshell::cmd;
 
 use super::apart;
 use super::mode::Mode;
+use super::parts::Parts;
 use crate::arch::Arch;
 use crate::effects::Effects;
 use crate::flavour::packaging::{required, text, Packaging};
 use crate::formats::changelog;
-use crate::formats::control::{self, Control, Relations, Substitute};
-use crate::settings::Suite;
+use crate::formats::control::{self, Alternative, Control, Relations, Substitute};
 
 /// The makefile that stands in for `debian/rules` in the build's copy.
 pub const RULES: &str = "debian/fork.mk";
@@ -36,29 +36,6 @@ pub const MOUNTED: &str = "/srv/kernel-tree";
 /// Where the chroot has the objects: beside the tree, so that they can be kept. Anybody may make it.
 pub const OBJECTS: &str = "/tmp/kernel-objects";
 
-/// Build dependencies that only these parts of Ubuntu's packaging need; the parts are off (see
-/// [`variables`]), and some of them a cross chroot could not install.
-const ONLY_FOR_PARTS_LEFT_OUT: &[&str] =
-    &["bindgen", "clang", "curl", "default-jdk-headless", "dkms", "java-common", "makedumpfile"];
-/// Those that only the tools need.
-const ONLY_FOR_TOOLS: &[&str] = &[
-    "autoconf",
-    "automake",
-    "libaudit-dev",
-    "libcap-dev",
-    "libdw-dev",
-    "libiberty-dev",
-    "liblzma-dev",
-    "libnewt-dev",
-    "libnuma-dev",
-    "libpci-dev",
-    "libtool",
-    "libtraceevent-dev",
-    "libtracefs-dev",
-    "libudev-dev",
-    "libunwind8-dev",
-    "uuid-dev",
-];
 /// What the manuals of Ubuntu's tools are made with, which it asks for among much else in Build-Depends-Indep.
 const MANUALS: &[&str] = &["asciidoc", "python3-docutils", "xmlto"];
 /// Libraries that perf of a tree with the bundled packaging is better with.
@@ -90,6 +67,11 @@ impl Source {
     }
 }
 
+/// Where the template of the control file is.
+pub fn stub_path(packaging: &Packaging) -> String {
+    format!("{}/control.stub.in", packaging.dir())
+}
+
 /// Reads the packaging of the tree `tree` as text. `tools`: also what the tools need.
 ///
 /// # Errors
@@ -99,21 +81,18 @@ pub fn read(
     tree: Oid,
     packaging: &Packaging,
     tools: bool,
-    suite: &Suite,
+    parts: &Parts,
     mode: Mode,
     host: &Arch,
 ) -> Result<Source> {
     let (dir, ubuntu) = (packaging.dir(), packaging.is_ubuntu());
     let header = changelog::top(&required(repo, tree, &format!("{dir}/changelog"))?)?.header;
-    let stub = required(repo, tree, &format!("{dir}/control.stub.in"))?;
-    let mut mapping: BTreeMap<String, String> = suite.substitute.clone();
-    if ubuntu {
-        let for_tools = ONLY_FOR_TOOLS.iter().filter(|_| !tools);
-        mapping.extend(ONLY_FOR_PARTS_LEFT_OUT.iter().chain(for_tools).map(|p| ((*p).to_owned(), String::new())));
-    }
+    let stub = required(repo, tree, &stub_path(packaging))?;
     let more = text(repo, tree, &format!("{dir}/control.d/build-depends"))?.unwrap_or_default();
-    let (depends, substituted) = build_depends(&stub, &more, &mapping, host, mode.profiles())?;
+    let (depends, mut substituted) = build_depends(&stub, &more, &parts.mapping, host, mode.profiles())?;
+    substituted.extend(parts.lacking.iter().map(|gcc| (gcc.clone(), "gcc".to_owned())));
     let mut depends = vec![depends];
+    depends.extend(parts.more.iter().cloned());
     if ubuntu {
         // Its rules run python3 and count on something else to bring it.
         depends.push("python3:any".to_owned());
@@ -166,6 +145,19 @@ pub struct Makefile<'a> {
     pub after: &'a str,
 }
 
+impl Makefile<'_> {
+    /// The makefile that is run in the place of the vendor's rules, which it includes.
+    pub fn text(&self) -> String {
+        RULES_TEXT
+            .replace("@TREE@", MOUNTED)
+            .replace("@OBJECTS@", OBJECTS)
+            .replace("@CHANGED@", &self.changed.to_string())
+            .replace("@SUITE@", &format!("XB-{SUITE}: {}", self.suite))
+            .replace("@BEFORE@\n", self.before)
+            + self.after
+    }
+}
+
 /// Packs the stand-in for the tree whose packaging is in `dir`, in a scratch. Files of `own` take the place of the
 /// tree's; `whole`: this tree is packed itself, since it cannot be
 /// mounted. Returns the `.dsc`.
@@ -186,14 +178,7 @@ pub fn pack(
         fx.read(cmd!(fx.sh, "cp --archive --reflink=auto {tree} {copy}"))?;
     }
     let mut files = vec![("debian/changelog", changelog.to_owned()), ("debian/control", stand_in(source))];
-    let rules = RULES_TEXT
-        .replace("@TREE@", MOUNTED)
-        .replace("@OBJECTS@", OBJECTS)
-        .replace("@CHANGED@", &makefile.changed.to_string())
-        .replace("@SUITE@", &format!("XB-{SUITE}: {}", makefile.suite))
-        .replace("@BEFORE@\n", makefile.before)
-        + makefile.after;
-    files.push((RULES, rules));
+    files.push((RULES, makefile.text()));
     files.extend(own.iter().map(|(path, text)| (path.as_str(), text.clone())));
     for (path, text) in files {
         let to = copy.join(path);
@@ -223,68 +208,24 @@ fn stand_in(source: &Source) -> String {
     )
 }
 
-/// Warns that it overrides recipes, as it is meant to.
-const RULES_TEXT: &str = "\
-#!/usr/bin/make -f
-@BEFORE@
-# What is built says when its source was changed, and not when it was built: one commit gives the same bytes twice.
-export SOURCE_DATE_EPOCH := @CHANGED@
-export KBUILD_BUILD_TIMESTAMP := $(shell LC_ALL=C date -u -d @$(SOURCE_DATE_EPOCH))
-# What configure takes for --host where it is not told: the vendor's rule for usbip does not tell it.
-ifneq ($(DEB_BUILD_GNU_TYPE),$(DEB_HOST_GNU_TYPE))
-export host_alias := $(DEB_HOST_GNU_TYPE)
-endif
-# What the stand-in has (changelog, control) is put over the tree's. Making 70,000 files keeps a processor busy: so
-# the directories are made first, and then all processors have their part. (cp's own --no-clobber is a failure in
-# some of its versions.)
-define copy
-set -o pipefail
-cp -a . ../stand-in
-cd @TREE@
-find . -type d -print0 | (cd $(CURDIR) && xargs -0 mkdir -p)
-find . ! -type d -print0 | xargs -0 -n 2000 -P $$(nproc) cp -d --preserve=mode,timestamps --parents -t $(CURDIR)
-cd $(CURDIR)
-cp -a ../stand-in/. .
-rm -r ../stand-in
-echo copied
-endef
-ifeq ($(wildcard debian/rules),)
-ifneq ($(shell bash -e -c '$(copy)'),copied)
-$(error the tree could not be copied into the chroot)
-endif
-endif
-# The kernel first: nothing that is packed for all architectures is needed for it.
-binary: binary-arch
-# `clean` takes away what an earlier build in this folder left; what is kept is not its business.
-ifeq ($(filter clean,$(MAKECMDGOALS)),)
-override builddir := @OBJECTS@/tree
-# The packages say which suite they were built in. No vendor's rules know of it, so it goes into what they have made.
-$(shell grep -q '^@SUITE@$$' debian/control || sed -i '0,/^Source:/s/^Source:.*/&\\n@SUITE@/' debian/control)
-endif
-include debian/rules
-# What the compiler says of itself gets into the banner and the configuration, and one that is longer moves
-# everything behind it. A cross compiler says what the native one says, under a name of its own: so that is told
-# without it, and modules built on the target find the compiler that they know.
-compiler := $(or $(gcc),gcc)
-compiler_says := $(shell LC_ALL=C $(CROSS_COMPILE)$(compiler) --version | sed '1s/^[^ ]*/$(compiler)/;q')
-kmake += CC_VERSION_TEXT='$(compiler_says)'
-# Of the arch:all packages the common headers alone belong to a flavour's set, and the tools' common part to
-# that of the tools; the vendor's own recipe would add an empty linux-source and linux-doc, newer than the archive's.
-ifneq ($(filter-out false,$(do_common_headers_indep)),)
-binary-indep: binary-headers $(if $(filter true,$(do_tools_common)),binary-tools-common)
-\t@:
-binary-tools-common: install-tools
-\tset -e; for step in installchangelogs installdocs compress fixperms installdeb gencontrol md5sums builddeb; do \\
-\t\t$(lockme) dh_$$step -p$(tools_common_pkg_name); done
-endif
-# Every build makes these on the way to tools and linux-libc-dev; without both nothing reads them.
-ifdef do_libc_dev_package
-ifeq ($(filter true,$(do_any_tools) $(do_libc_dev_package)),)
-install-arch-headers:
-\t@:
-endif
-endif
-";
+const RULES_TEXT: &str = include_str!("fork.mk");
+
+/// The Build-Depends field of a control stub's first paragraph.
+fn field(stub: &str) -> Result<String> {
+    let control = Control::parse(stub)?;
+    let first = control.paragraphs().next().context("there is no paragraph")?;
+    Ok(first.get("Build-Depends").context("there is no Build-Depends")?.to_owned())
+}
+
+/// What a control stub's Build-Depends ask for in a mode.
+///
+/// # Errors
+/// It has none.
+pub fn asked(stub: &str, host: &Arch, mode: Mode) -> Result<Vec<Alternative>> {
+    let entries = Relations::parse(&field(stub)?)?.entries;
+    let all = entries.into_iter().flat_map(|entry| entry.alternatives);
+    Ok(all.filter(|a| a.applies(host.debian, mode.profiles())).collect())
+}
 
 /// The Build-Depends of a control stub's first paragraph for `host`, with packages replaced, and what was.
 /// `more`: further lines of the field, which a tree with the bundled packaging may have.
@@ -295,9 +236,7 @@ fn build_depends(
     host: &Arch,
     profiles: &[&str],
 ) -> Result<(String, BTreeMap<String, String>)> {
-    let control = Control::parse(stub)?;
-    let first = control.paragraphs().next().context("there is no paragraph")?;
-    let asked = first.get("Build-Depends").context("there is no Build-Depends")?;
+    let asked = field(stub)?;
     let asked = format!("{},\n{more}", asked.trim_end().trim_end_matches(','));
     let changes: Vec<(&str, Substitute)> = mapping
         .iter()

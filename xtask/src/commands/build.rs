@@ -19,6 +19,7 @@ use crate::build::compiler::{self, Adapted, Configured};
 use crate::build::farm::worker::Worker;
 use crate::build::metadata::{self, Metadata};
 use crate::build::objects::Objects;
+use crate::build::parts::{self, Parts};
 use crate::build::progress::Progress;
 use crate::build::sbuild::Builder as Sbuild;
 use crate::build::source::{Makefile, Source};
@@ -121,15 +122,19 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
 
     let repo = repository(&workspace.root)?;
     let tree = repo.find_commit(plan.history.tip)?.tree_id();
-    let source = source::read(&repo, tree, &plan.packaging, plan.tools, suite, plan.mode, plan.host)?;
+    let offered = |names: &_| match &archive {
+        Some(archive) => depends::offered(fx, archive, &chroot_archs, names),
+        None => Ok(std::collections::BTreeSet::clone(names)),
+    };
+    let of = plan.build(suite, archive.is_some());
+    let (parts, rules) = parts::read(&repo, tree, &plan.packaging, &of, offered)?;
+    let source = source::read(&repo, tree, &plan.packaging, plan.tools, &parts, plan.mode, plan.host)?;
     let source = match plan.apart {
         Some(own) => source.apart(plan.mode, own)?,
         None => source,
     };
-    let lent = plan.apart.filter(|_| plan.packaging.is_ubuntu());
-    let lines =
-        |own| apart::makefile(&plan.flavour, own, plan.host, &packaging::required(&repo, tree, apart::INSTALLS)?);
-    let after = lent.map(lines).transpose()?;
+    let lent = plan.apart.and_then(|own| Some((own, rules.as_ref()?)));
+    let after = lent.map(|(own, rules)| apart::makefile(&plan.flavour, own, plan.host, rules)).transpose()?;
     let mut expected = plan::expected(&plan, &repo, tree)?;
     let recipe = archive.as_ref().map(|archive| Recipe {
         archive,
@@ -137,11 +142,12 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         depends: source.depends.clone(),
         host: plan.host,
         accelerate: plan.accelerate,
+        compiler: parts.compiler.clone(),
         root: None,
         extra: plan.launcher.packages(),
     });
     let room = recipe.as_ref().map_or_else(|| Ok("this-machine".to_owned()), Recipe::name)?;
-    let variables = plan.variables()?;
+    let variables = plan.variables(&parts)?;
     let found = recipe.as_ref().map(|r| r.find(fx)).transpose()?.flatten();
     let content = |chroot: Option<&Chroot>| chroot.map_or_else(|| room.clone(), Chroot::content);
     let before = plan::inputs(&plan, &content(found.as_ref()), &variables)?;
@@ -172,13 +178,17 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     };
     let objects = args.incremental.then(|| plan.objects(fx, workspace, &ready, &content, &variables)).transpose()?;
 
-    let adapted = adapt(fx, &plan, &repo, tree, chroot.as_ref().map(|c| (c, archs[0])), &ready)?;
+    let adapted = adapt(fx, &plan, &parts, &repo, tree, chroot.as_ref().map(|c| (c, archs[0])), &ready)?;
     let launcher = plan.launcher.open(fx, chroot.as_ref(), plan.mode, plan.host, scratch.path())?;
     let changelog = packaging::required(&repo, tree, &format!("{}/changelog", plan.packaging.dir()))?;
     let step = fx.ui.step("pack what stands for the tree");
     let mut own = adapted.files;
     if after.is_some() {
         own.insert(apart::WRAPPER.to_owned(), apart::WRAPPER_TEXT.to_owned());
+    }
+    if parts.lists_sources {
+        own.insert(parts::STAND_IN.to_owned(), parts::STAND_IN_TEXT.to_owned());
+        fx.ui.note("     no debug information: the packaging's list of sources is made of what kbuild recorded");
     }
     let after = after.unwrap_or_default();
     let whole = (!builder.abilities.binds).then_some(ready.path.as_path());
@@ -257,6 +267,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
 fn adapt(
     fx: &Effects,
     plan: &Plan,
+    parts: &Parts,
     repo: &git2::Repository,
     tree: git2::Oid,
     chroot: Option<(&Chroot, &'static Arch)>,
@@ -264,7 +275,15 @@ fn adapt(
 ) -> Result<Adapted> {
     let fragment = Config::parse(&packaging::required(repo, tree, &fragment_path(&plan.flavour))?)?;
     let (dir, flavour) = (plan.packaging.dir(), plan.flavour.as_str());
-    let configured = Configured { repo, tree, dir, flavour, host: plan.host, fragment: &fragment };
+    let configured = Configured {
+        repo,
+        tree,
+        dir,
+        flavour,
+        host: plan.host,
+        compiler: parts.compiler.as_deref(),
+        fragment: &fragment,
+    };
     let mut adapted = match chroot.filter(|_| plan.has_foreign_compiler()) {
         Some((chroot, own)) => compiler::adapt(fx, chroot, own, &configured, &ready.path)?,
         None => Adapted::default(),

@@ -37,6 +37,8 @@ pub struct Kconfig<'a> {
     scratch: Scratch,
     arch: &'static Arch,
     programs: Programs,
+    /// Another compiler than their `gcc`.
+    compiler: Option<String>,
     /// Symbols probed from the toolchain.
     pub probed: BTreeSet<String>,
     /// Every symbol that is defined for this architecture.
@@ -81,8 +83,15 @@ impl<'a> Kconfig<'a> {
         makefiles: bool,
     ) -> Result<Self> {
         let scratch = fx.scratch("kconfig")?;
-        let mut this =
-            Self { fx, scratch, arch, programs: Programs::Machine, probed: BTreeSet::new(), defined: BTreeSet::new() };
+        let mut this = Self {
+            fx,
+            scratch,
+            arch,
+            programs: Programs::Machine,
+            compiler: None,
+            probed: BTreeSet::new(),
+            defined: BTreeSet::new(),
+        };
         for (path, mode, id) in files(repo, tree, arch, makefiles)? {
             this.write_one(&path, repo.find_blob(id)?.content(), mode, recorded)?;
         }
@@ -93,6 +102,12 @@ impl<'a> Kconfig<'a> {
     #[must_use]
     pub fn with(self, programs: Programs) -> Self {
         Self { programs, ..self }
+    }
+
+    /// The same with another compiler of theirs than `gcc`, such as `gcc-13`.
+    #[must_use]
+    pub fn compiler(self, name: Option<&str>) -> Self {
+        Self { compiler: name.map(str::to_owned), ..self }
     }
 
     /// `make olddefconfig` of `config`: every symbol that it leaves open gets its default.
@@ -186,7 +201,9 @@ impl<'a> Kconfig<'a> {
         };
         // A place that nothing else is in. Menus are drawn on the terminal.
         let sandbox = sandbox.on_terminal().change(self.scratch.path(), "/mnt").at("/mnt");
-        let variables = [format!("ARCH={kernel}"), format!("CROSS_COMPILE={cross}"), "LSMOD=/mnt/.lsmod".to_owned()];
+        let mut variables =
+            vec![format!("ARCH={kernel}"), format!("CROSS_COMPILE={cross}"), "LSMOD=/mnt/.lsmod".to_owned()];
+        variables.extend(self.compiler.iter().map(|gcc| format!("CC={cross}{gcc}")));
         let make = sandbox.run(&self.fx.sh, ["make", "--silent", "--no-print-directory"]).args(variables).arg(target);
         let hint = "Kconfig runs on this machine in bubblewrap and needs make, flex, bison and a compiler for the \
                     architecture; `cargo xtask doctor --fix` installs them";

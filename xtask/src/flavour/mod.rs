@@ -20,4 +20,5 @@ pub mod resolve;
 mod stub;
 pub mod symbols;
 pub mod target;
+mod tiny;
 pub mod ubuntu;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
 use super::packaging::required;
+use super::tiny;
 use crate::arch::{self, Arch};
 use crate::error::{Failure, Kind};
 use crate::formats::changelog::{self, Header, NewEntry};
@@ -14,7 +15,7 @@ use crate::formats::config::Config;
 use crate::formats::tag::Tag;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
-use crate::settings::{Flavour, Settings};
+use crate::settings::{Flavour, Settings, TINY};
 use crate::workspace::{fragment_path, vars_path, SETTINGS};
 
 /// What the generated files follow from.
@@ -61,12 +62,11 @@ pub(super) fn all(repo: &Repository, tree: Oid, settings: &Settings) -> Result<V
             Config::parse(&required(repo, tree, &path).with_context(missing)?).with_context(|| path.clone())?;
         for name in vars.architectures() {
             let arch = arch::find(name).with_context(|| vars_path(flavour))?;
-            targets.push(Target {
-                flavour: flavour.clone(),
-                base: setting.base.clone(),
-                arch,
-                fragment: fragment.clone(),
-            });
+            let fragment = match setting.base.as_str() {
+                TINY => tiny::with_needs(repo, tree, name, fragment.clone())?,
+                _ => fragment.clone(),
+            };
+            targets.push(Target { flavour: flavour.clone(), base: setting.base.clone(), arch, fragment });
         }
     }
     Ok(targets)

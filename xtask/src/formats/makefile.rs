@@ -72,6 +72,7 @@ fn head(line: &str) -> Option<(&str, &str, usize)> {
     let name = before.trim_end_matches([':', '+', '?']);
     let operator = &line[name.len()..=equals];
     let name = name.trim();
+    let name = name.strip_prefix("export ").map_or(name, str::trim_start);
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
     let known = ["=", ":=", "::=", "+=", "?="].contains(&operator);
     (known && !name.is_empty() && name.bytes().all(plain)).then_some((name, operator, equals + 1))
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn found() {
         let text = "a = 1 2\nb:=\nc-d ?= x\\\n y # z \\\n w\n\te = 1\nf: g = 1\nifdef h\ni+=j\nendif\n\
-                    define k\nl = 1\nendef\nm ::= n\no p = q\n$(r) = s\n";
+                    define k\nl = 1\nendef\nm ::= n\no p = q\n$(r) = s\nexport t?=u\n";
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         let found: Vec<String> = assignments(&lines)
             .iter()
@@ -110,6 +111,7 @@ mod tests {
             "c-d?=[\"x\", \"y\"] (2, 5) false",
             "i+=[\"j\"] (8, 9) true",
             "m::=[\"n\"] (13, 14) false",
+            "t?=[\"u\"] (16, 17) false",
         ];
         assert_eq!(found, want);
     }

@@ -3,6 +3,8 @@
 
 use xtask::arch::find;
 use xtask::build::apart::makefile;
+use xtask::build::hooks::Rules;
+use xtask::build::source::Makefile;
 
 use crate::lab::{codename, Lab};
 
@@ -39,9 +41,48 @@ fn what_is_shipped_is_put_in_place_between_installing_and_packing_in_every_serie
     ];
     for (series, rules) in series {
         let (own, host) = (find("amd64").unwrap(), find("arm64").unwrap());
-        let lines = makefile("slim", own, host, &rules).unwrap();
+        let lines = makefile("slim", own, host, &Rules::from_text(&rules)).unwrap();
         lab.write(&format!("{series}/debian/rules"), &format!("stampdir := $(CURDIR)/stamps\n{rules}{lines}"));
         let packed = lab.run("make", &["-s", "-C", series, "-f", "debian/rules", "binary-slim"]).ok().stdout;
         assert_eq!(packed, "shipped\n", "{series}");
     }
+}
+
+/// What noble's rules say, as far as the makefile around them changes it.
+const NOBLE: &str = "\
+DEB_HOST_ARCH = $(shell dpkg-architecture -qDEB_HOST_ARCH)$(shell echo asked >>asked)
+raw_kernelversion=$(shell make kernelversion)
+packages_enabled := linux-libc-dev linux-bpf-dev linux-tools-x
+define if_package
+$(if $(filter $(1),$(packages_enabled)),$(2))
+endef
+export gcc?=gcc
+kmake = make CC=$(gcc)
+clean:
+\t@:
+show:
+\t@echo 'version $(raw_kernelversion).'
+\t@echo 'arch $(DEB_HOST_ARCH) $(DEB_HOST_ARCH)'
+\t@echo 'packs $(call if_package, linux-libc-dev, a) $(call if_package, linux-bpf-dev, b) $(call if_package, linux-tools-x, c)'
+\t@dwarfdump -i x.ko
+";
+
+#[test]
+fn the_makefile_around_the_rules_of_noble() {
+    let lab = Lab::new();
+    let makefile = Makefile { changed: 0, suite: "trixie", before: "", after: "" };
+    lab.write("tree/debian/fork.mk", &makefile.text());
+    lab.write("tree/debian/rules", NOBLE);
+    lab.write("tree/debian/control", "Source: linux\n");
+    lab.write("tree/debian/fork-bin/dwarfdump", "#!/bin/sh\necho stands in\n");
+    lab.run("chmod", &["755", "tree/debian/fork-bin/dwarfdump"]).ok();
+    lab.write("tree/Makefile", "kernelversion:\n\t@echo 6.8.12\n");
+    let make = ["-C", "tree", "-f", "debian/fork.mk", "show"];
+    let said = lab.run("make", &make).ok().stdout;
+    for line in ["version 6.8.12.", "arch amd64 amd64", "packs    c", "stands in"] {
+        assert!(said.lines().any(|l| l == line), "{line}: {said}");
+    }
+    // A variable that the environment has and the rules assign is not expanded for each $(shell).
+    assert!(!lab.path("tree/asked").exists());
+    assert!(lab.text("tree/debian/control").contains("XB-Fork-Suite: trixie"));
 }

@@ -32,6 +32,15 @@ build_image_generic\t= Image.gz
 kernel_file_generic\t= arch/$(build_arch)/boot/Image.gz
 ";
 
+/// The targets that a build adds to.
+const ARCH_RULES: &str = "\
+install-%: $(stampdir)/stamp-build-%
+\ttrue
+binary-%: install-%
+\ttrue
+binary-arch: binary-perarch
+";
+
 /// As 7.0 has it.
 const STUB: &str = "\
 Package: linux-modules-PKGVER-ABINUM-FLAVOUR
@@ -42,7 +51,9 @@ Depends: ${misc:Depends}, linux-main-modules-zfs-PKGVER-ABINUM-FLAVOUR [amd64 ar
 pub fn vendor(lab: &Lab, version: &str) -> String {
     lab.vendor();
     lab.write("vendor/debian/debian.env", "DEBIAN=debian.master\n");
-    lab.write("vendor/debian/rules.d/2-binary-arch.mk", "install-%: $(stampdir)/stamp-build-%\n\ttrue\n");
+    lab.write("vendor/debian/rules", "clean: debian/control\nbinary: binary-indep binary-arch\n");
+    lab.write("vendor/debian/rules.d/2-binary-arch.mk", ARCH_RULES);
+    lab.write("vendor/debian/rules.d/3-binary-indep.mk", "binary-headers: x\nbinary-indep: x\ninstall-tools: x\n");
     lab.write("vendor/debian.master/config/annotations", ANNOTATIONS);
     lab.write("vendor/debian.master/rules.d/arm64.mk", RULES);
     lab.write("vendor/debian.master/control.stub.in", CONTROL);

@@ -13,6 +13,7 @@ use crate::build::launcher::{Fork, Launcher};
 use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
 use crate::build::objects::Objects;
+use crate::build::parts::{Build, Parts};
 use crate::build::tree::Tree;
 use crate::build::{apart, source, trim};
 use crate::effects::{repository, Effects};
@@ -29,7 +30,7 @@ use crate::formats::version::Version;
 use crate::machine;
 use crate::packages::audit::Expected;
 use crate::packages::release::Release;
-use crate::settings::AbiOf;
+use crate::settings::{AbiOf, Suite};
 use crate::workspace::{fragment_path, vars_path, Workspace};
 
 /// What is to be built, decided before anything happens.
@@ -68,14 +69,27 @@ impl Plan {
         self.packaging.is_ubuntu() && self.suite != own
     }
 
+    /// The build as far as the parts of the packaging follow from it. `chroot`: is it built in one?
+    pub fn build<'a>(&'a self, suite: &'a Suite, chroot: bool) -> Build<'a> {
+        Build {
+            flavour: Some(&self.flavour),
+            mode: self.mode,
+            host: self.host,
+            tools: self.tools,
+            suite,
+            foreign: chroot && self.has_foreign_compiler(),
+        }
+    }
+
     /// Make variables for the packaging.
     ///
     /// # Errors
     /// The version has no ABI number.
-    pub fn variables(&self) -> Result<Vec<String>> {
+    pub fn variables(&self, parts: &Parts) -> Result<Vec<String>> {
         let ubuntu = self.packaging.is_ubuntu();
         let mut variables = source::variables(&self.flavour, ubuntu, self.tools);
         variables.extend(self.mode.variables());
+        variables.extend(parts.variables());
         if self.tools && self.has_foreign_compiler() {
             // What a newer compiler warns of is no fault of old tools: perf and its libraries would stop at it.
             variables.push("WERROR=0".to_owned());

@@ -12,7 +12,8 @@ use crate::arch;
 use crate::build::archive::Archive;
 use crate::build::chroot::{Chroot, Recipe};
 use crate::build::mode::Mode;
-use crate::build::{source, tree};
+use crate::build::parts::{self, Build};
+use crate::build::{depends, source, tree};
 use crate::effects::{repository, Did, Effects, Run};
 use crate::error::Kind;
 use crate::flavour::packaging::{required, Packaging};
@@ -100,8 +101,13 @@ fn chroot(
 ) -> Result<Option<Chroot>> {
     let (own, series) = (arch::build()?, &workspace.settings.series);
     let (suite, _) = workspace.settings.suite(series)?;
-    let source = source::read(repo, head.tree_id(), packaging, false, suite, Mode::Native, own)?;
     let archive = Archive::of(fx, &workspace.settings, series, &[own], None)?;
+    let tree = head.tree_id();
+    // Nothing is compiled.
+    let of = Build { flavour: None, mode: Mode::Native, host: own, tools: false, suite, foreign: true };
+    let offered = |names: &_| depends::offered(fx, &archive, &[own], names);
+    let (parts, _) = parts::read(repo, tree, packaging, &of, offered)?;
+    let source = source::read(repo, tree, packaging, false, &parts, Mode::Native, own)?;
     Recipe { depends: source.depends, ..Recipe::bare(&archive, vec![own]) }.make(fx)
 }
 
