@@ -44,4 +44,4 @@ macro_rules! replay {
     };
 }
 
-replay!(annotations buildlog changelog config control deb distcc elf kernel rules_mk symvers tag vars version);
+replay!(annotations buildlog changelog config control deb distcc elf grub kernel rules_mk symvers tag vars version);

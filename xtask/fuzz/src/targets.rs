@@ -12,6 +12,7 @@ use crate::formats::control::{self, Control, Relations, Substitute};
 use crate::formats::cpu_list::CpuList;
 use crate::formats::date::Snapshot;
 use crate::formats::deb::{self, Packing};
+use crate::formats::grub::Menu;
 use crate::formats::interrupts::Interrupts;
 use crate::formats::neutral;
 use crate::formats::sbuild::Sbuild;
@@ -212,6 +213,19 @@ fn with_checksums(tar: &[u8]) -> Vec<u8> {
         at += 512 + size.unwrap_or(0).min(bytes.len()).next_multiple_of(512);
     }
     bytes
+}
+
+/// The menu of a machine that is deployed to, and a choice in it.
+pub fn grub(data: &[u8]) {
+    let [text, choice] = texts(data);
+    let menu = Menu::parse(&text);
+    let _ = menu.release(&choice);
+    if let Some(default) = menu.choice() {
+        let _ = menu.release(default);
+    }
+    if let Some(way) = menu.entry(&choice) {
+        assert!(way.contains(&format!("gnulinux-{choice}-advanced-")), "{way}");
+    }
 }
 
 /// What a worker of a compile farm is asked and answers.

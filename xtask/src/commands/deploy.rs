@@ -8,40 +8,38 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::audit;
 use crate::build::metadata;
-use crate::deploy::{Facts, Target};
+use crate::deploy::{Deployment, Facts, Needs, Target, Wanted};
 use crate::effects::{Did, Effects};
 use crate::packages::built;
 use crate::packages::identity::Identity;
-use crate::packages::set::Set;
-use crate::ui::bytes;
+use crate::packages::set::{Package, Set};
 use crate::workspace::Workspace;
-
-/// What of a set a machine boots from; headers and the like stay here.
-const BOOTED: &[&str] = &["linux-image-", "linux-modules-"];
-/// Its initial RAM disk is made there, twice for a moment.
-const INITRD: u64 = 200_000_000;
 
 /// Install a package set on a machine, over ssh
 ///
-/// The kernel is booted once: should it not come up, the machine's next boot is the kernel of before. With
-/// --reboot it is booted now, and stays when it has come up.
+/// The new kernel is booted once. Until it is confirmed, each other boot starts the kernel that runs now. With
+/// --reboot it is booted now, and confirmed when it has come up.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  cargo xtask deploy lab3                      # the set built last; boots it the next time
-  cargo xtask deploy root@lab3 --reboot
-  cargo xtask deploy lab3 --rollback --reboot  # back to the kernel of before")]
+  cargo xtask deploy lab3                      # the set built last; the next boot starts it
+  cargo xtask deploy lab3 --keep               # after that boot: confirm it
+  cargo xtask deploy root@lab3 --reboot        # both in one
+  cargo xtask deploy lab3 --undo --reboot      # back to the kernel of before; the packages are removed")]
 pub struct Args {
     /// The machine, as ssh knows it
     pub host: String,
     /// A directory of packages, as `build` makes them [default: the set built last]
-    #[arg(conflicts_with = "rollback")]
+    #[arg(conflicts_with_all = ["keep", "undo"])]
     pub set: Option<Utf8PathBuf>,
     /// Reboot it now, and see which kernel comes up
-    #[arg(long)]
+    #[arg(long, conflicts_with = "keep")]
     pub reboot: bool,
-    /// Make the kernel of before the last deployment the one that is booted
-    #[arg(long)]
-    pub rollback: bool,
+    /// Confirm the kernel that was deployed last and runs now
+    #[arg(long, conflicts_with = "undo")]
+    pub keep: bool,
+    /// Give up the last deployment: remove its packages, and boot the kernel of before
+    #[arg(long, visible_alias = "rollback")]
+    pub undo: bool,
     /// How long to wait for it after a reboot, in seconds
     #[arg(long, default_value_t = 600, value_name = "SECONDS")]
     pub wait: u64,
@@ -50,11 +48,14 @@ pub struct Args {
 /// # Errors
 /// See the README, "When it breaks".
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
-    let workspace = Workspace::here()?;
     let target = Target::new(fx, &args.host)?;
-    if args.rollback {
-        return rollback(fx, &target, &args);
+    if args.keep {
+        return keep(fx, &target, &args.host);
     }
+    if args.undo {
+        return undo(fx, &target, &args);
+    }
+    let workspace = Workspace::here()?;
     let dir = match &args.set {
         Some(dir) => dir.clone(),
         None => built::newest(&workspace)?,
@@ -65,104 +66,130 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let Some(of) = metadata::read(&dir) else {
         fail!(Input, "`{dir}` has no record of a finished build"; "`cargo xtask build` makes a directory that has");
     };
-    let set = audit::passes(fx, &workspace, &dir, of.clone())?;
-    let new = Identity::of(&set)?.release.uname();
-    let (packages, needs) = what(&dir, &set)?;
+    let set = audit::passes(fx, &workspace, &dir, of)?;
+    let identity = Identity::of(&set)?;
+    let (host, new) = (&args.host, identity.release.uname());
 
-    let facts = target.look()?;
-    fits(&args.host, &facts, &of.architecture, &needs)?;
-    if facts.running == new {
-        fx.ui.note(&format!(
-            "     {} runs a {new} already: it is replaced, and there is no other to fall back to",
-            args.host
-        ));
+    let before = target.look()?;
+    let packages = installed(host, &before, &dir, &set)?;
+    let wanted = Wanted { architecture: &identity.architecture, needs: needs(&packages)? };
+    let ready = before.ready(host, &wanted)?;
+    if before.running == new {
+        fx.ui.warn(&format!("{host} runs a {new} already: it is replaced, and there is no other to fall back to"));
     }
-    if target.install(&packages, &new, &facts.running)? == Did::Planned {
+    if target.install(&ready, &packages, &new)? == Did::Planned {
         if args.reboot {
-            target.reboot(&facts, Duration::ZERO)?;
+            target.reboot(&before, Duration::ZERO)?;
         }
         return Ok(());
     }
     if !args.reboot {
-        fx.ui.note(&format!("{}: the next boot is {new}, the one after that {} again.", args.host, facts.running));
-        fx.ui.note(&format!("`cargo xtask deploy {} --reboot` boots it now and keeps it if it comes up.", args.host));
+        fx.ui.note(&format!("{host}: the next boot is {new}, the one after that {} again.", before.running));
+        fx.ui.note(&format!("When it runs, `cargo xtask deploy {host} --keep` confirms it; --undo gives it up."));
         return Ok(());
     }
-    let Some(up) = target.reboot(&facts, Duration::from_secs(args.wait))? else { return Ok(()) };
+    let Some(up) = target.reboot(&before, Duration::from_secs(args.wait))? else { return Ok(()) };
     if up.running != new {
-        fail!(Check, "{} has come back with {}: {new} did not come up", args.host, up.running;
-            "its console or `journalctl --list-boots` may say why; nothing has to be rolled back");
+        fail!(Check, "{host} has come back with {}: {new} did not come up", up.running;
+            "its console or `journalctl --list-boots` may say why; `cargo xtask deploy {host} --undo` removes {new}");
     }
-    target.keep(&new)?;
     fx.ui.note("On it, `cargo xtask isolate --cpus LIST --check` says what still disturbs its CPUs.");
+    keep(fx, &target, host)
+}
+
+/// Leaves the choice to GRUB again, and says what that is.
+fn keep(fx: &Effects, target: &Target, host: &str) -> Result<()> {
+    let facts = target.look()?;
+    let Some(Deployment { new, previous, .. }) = facts.last(host)? else {
+        fail!(Input, "nothing was deployed to {host} by this command");
+    };
+    if facts.running != *new {
+        fail!(Check, "{host} runs {}, and not {new}, which was deployed to it", facts.running;
+            "`cargo xtask deploy {host} --undo` removes {new}; `cargo xtask deploy {host} --reboot` tries it again");
+    }
+    if facts.held() && target.release()? == Did::Planned {
+        return Ok(());
+    }
+    let after = target.look()?;
+    match after.boots() {
+        Some(boots) if boots == new => fx.ui.note(&format!(
+            "{host} runs {new} and will boot it from now on; `cargo xtask deploy {host} --undo --reboot` goes back to {previous}."
+        )),
+        boots => fx.ui.warn(&format!(
+            "{host} runs {new}, and its next boot is {}: that is what GRUB there chooses by itself. To boot {new} whatever \
+             else is installed, add GRUB_DEFAULT='{}' to its /etc/default/grub and call update-grub",
+            boots.unwrap_or("not known"),
+            after.entry(host, new)?
+        )),
+    }
+    Ok(())
+}
+
+fn undo(fx: &Effects, target: &Target, args: &Args) -> Result<()> {
+    let host = &args.host;
+    let facts = target.look()?;
+    let Some(Deployment { new, previous, .. }) = facts.last(host)? else {
+        if facts.held() {
+            target.release()?;
+            fx.ui.note(&format!("{host}: what an earlier deployment had set for GRUB is removed."));
+            return Ok(());
+        }
+        fail!(Input, "nothing was deployed to {host} by this command");
+    };
+    if new == previous {
+        fail!(Input, "the deployment replaced {new} on {host} by another build of it, so there is no kernel of before";
+            "deploy the earlier set: `cargo xtask deploy {host} SET`");
+    }
+    if facts.running == *new {
+        target.hold(&facts.entry(host, previous)?)?;
+        if !args.reboot {
+            fx.ui.note(&format!(
+                "{host} runs {new} and boots {previous} from now on; then --undo removes the packages of {new}."
+            ));
+            return Ok(());
+        }
+        let Some(up) = target.reboot(&facts, Duration::from_secs(args.wait))? else { return Ok(()) };
+        if up.running != *previous {
+            fail!(Check, "{host} has come back with {} in place of {previous}", up.running);
+        }
+    }
+    if target.give_up()? == Did::Planned {
+        return Ok(());
+    }
+    let after = target.look()?;
     fx.ui.note(&format!(
-        "{} runs {new} and will boot it from now on; --rollback goes back to {}.",
-        args.host, facts.running
+        "{host} runs {}; {new} and all that was set for it is removed. Its next boot is {}.",
+        after.running,
+        after.boots().unwrap_or("what GRUB there chooses")
     ));
     Ok(())
 }
 
-fn rollback(fx: &Effects, target: &Target, args: &Args) -> Result<()> {
-    let facts = target.look()?;
-    let Some(previous) = facts.previous.clone() else {
-        fail!(Input, "nothing was deployed to {} by this command", args.host);
+/// The packages of a set that a machine needs: what it boots from, and the headers where it builds modules of its own.
+fn installed<'s>(host: &str, machine: &Facts, dir: &Utf8Path, set: &'s Set) -> Result<Vec<(Utf8PathBuf, &'s Package)>> {
+    let of = |prefix: &str| {
+        set.packages.iter().filter(|p| p.name.starts_with(prefix) && !p.name.ends_with("-dbgsym")).collect::<Vec<_>>()
     };
-    if target.keep(&previous)? == Did::Planned || !args.reboot {
-        fx.ui.note(&format!("{} boots {previous} from now on; it runs {}.", args.host, facts.running));
-        return Ok(());
+    let (images, headers) = (of("linux-image-"), of("linux-headers-"));
+    if images.is_empty() {
+        fail!(Input, "there is no kernel image in {dir}");
     }
-    let Some(up) = target.reboot(&facts, Duration::from_secs(args.wait))? else { return Ok(()) };
-    if up.running != previous {
-        fail!(Check, "{} has come back with {} in place of {previous}", args.host, up.running);
+    if machine.has_dkms() && headers.is_empty() {
+        fail!(Input, "{host} builds modules by DKMS, and there are no headers in {dir}"; "`cargo xtask build` makes them");
     }
-    fx.ui.note(&format!("{} runs {previous}.", args.host));
-    Ok(())
+    let headers = if machine.has_dkms() { headers } else { Vec::new() };
+    let all = images.into_iter().chain(of("linux-modules-")).chain(headers);
+    Ok(all.map(|p| (dir.join(&p.file), p)).collect())
 }
 
-/// Places on the machine, and bytes.
-type Needs = Vec<(&'static str, u64)>;
-
-/// The packages to install, and the room that they take there: place and bytes.
-fn what(dir: &Utf8Path, set: &Set) -> Result<(Vec<Utf8PathBuf>, Needs)> {
-    let (mut files, mut packed, mut boot, mut root) = (Vec::new(), 0, INITRD, 0);
-    for package in &set.packages {
-        if !BOOTED.iter().any(|b| package.name.starts_with(b)) || package.name.ends_with("-dbgsym") {
-            continue;
-        }
-        let file = dir.join(&package.file);
-        packed += fs_err::metadata(&file)?.len();
+/// The room that packages take there.
+fn needs(packages: &[(Utf8PathBuf, &Package)]) -> Result<Needs> {
+    let (mut packed, mut boot, mut root) = (0, 0, 0);
+    for (file, package) in packages {
+        packed += fs_err::metadata(file)?.len();
         for (entry, _) in package.files.values() {
             *if entry.path.starts_with("boot/") { &mut boot } else { &mut root } += entry.size;
         }
-        files.push(file);
     }
-    if files.is_empty() {
-        fail!(Input, "there is no kernel image in {dir}");
-    }
-    Ok((files, vec![("/", root), ("/boot", boot), ("/var/tmp", packed)]))
-}
-
-fn fits(host: &str, facts: &Facts, architecture: &str, needs: &[(&str, u64)]) -> Result<()> {
-    if facts.architecture != architecture {
-        fail!(Input, "{host} is {} and the packages are {architecture}", facts.architecture);
-    }
-    if !facts.root {
-        fail!(Machine, "{host} does not let you do root's work without a question"; "log in as root, or allow `sudo -n` there");
-    }
-    if !facts.grub {
-        fail!(Machine, "{host} has no grub, so no kernel can be booted just once"; "install the packages by hand");
-    }
-    if let Some(layer) = facts.grub_cannot_write() {
-        fail!(Machine, "GRUB on {host} cannot write its environment block ({layer}), so no kernel can be booted just once";
-            "a /boot on a plain partition with ext4 can be written; else install the packages by hand, at its console");
-    }
-    let short: Vec<String> = facts
-        .short(needs)
-        .iter()
-        .map(|(place, wanted, free)| format!("{place} needs {} and has {} free", bytes(*wanted), bytes(*free)))
-        .collect();
-    if !short.is_empty() {
-        fail!(Machine, "there is no room on {host}: {}", short.join("; "); "remove kernels there that are not used: `apt-get autoremove --purge`");
-    }
-    Ok(())
+    Ok(vec![("/", root), ("/boot", boot), ("/var/tmp", packed)])
 }

@@ -4,48 +4,29 @@
 //! `commands/deploy` calls in here. What runs there is one constant script (`target.sh`) on the standard
 //! input of `sh`; its arguments are words of a small alphabet, so nothing of them means anything to a shell.
 
+mod facts;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use xshell::cmd;
 
+pub use facts::{Deployment, Facts, Needs, Ready, Wanted};
+
 use crate::effects::{Did, Effects, Run};
 use crate::error::Kind;
+use crate::packages::set::Package;
 use crate::ui::count;
 
 const SCRIPT: &str = include_str!("target.sh");
 /// What every connection is made with: no question, no wait for ever.
 const OPTIONS: &[&str] = &["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15"];
 
-/// File systems that GRUB only reads: `save_env` needs blocks that hold nothing but the file's bytes.
-const READ_ONLY: &[&str] = &["btrfs", "zfs", "f2fs", "squash4", "iso9660"];
-
 /// A machine that ssh knows by this name.
 pub struct Target<'a> {
     fx: &'a Effects,
     host: String,
-}
-
-/// What it says of itself.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    pub architecture: String,
-    /// `uname -r`.
-    pub running: String,
-    pub boot_id: String,
-    /// Of `/`, `/boot` and `/var/tmp`: where it is mounted, and its free bytes.
-    pub free: Vec<(String, String, u64)>,
-    /// Is there a grub whose next boot can be chosen?
-    pub grub: bool,
-    /// Layers between GRUB and the file system of its environment block (`lvm`, `mdraid1x`, `cryptodisk`, or a link),
-    /// and that file system, as `grub-probe` names them.
-    pub grub_layers: Vec<String>,
-    pub grub_fs: Option<String>,
-    /// Can root's work be done there without a question?
-    pub root: bool,
-    /// The kernel before the last deployment.
-    pub previous: Option<String>,
 }
 
 impl<'a> Target<'a> {
@@ -70,14 +51,15 @@ impl<'a> Target<'a> {
             "`ssh {} true` has to work without a question: your key in its authorized_keys, its host key accepted once",
             self.host
         );
-        Ok(Facts::parse(&self.fx.read(self.step(&["look"])?.or(Kind::Network, hint))?.text()))
+        Facts::parse(&self.host, &self.fx.read(self.step(&["look"])?.or(Kind::Network, hint))?.text())
     }
 
-    /// Copies these packages there and installs them. `new` is booted the next time, `running` from then on.
+    /// Copies these packages there and installs them. `new` is booted the next time, the kernel that runs from then
+    /// on: each way that this can end, a lost connection among them, leaves a machine that boots.
     ///
     /// # Errors
-    /// A step fails; what was copied is gone again.
-    pub fn install(&self, packages: &[Utf8PathBuf], new: &str, running: &str) -> Result<Did> {
+    /// A step fails; what was copied is removed, and the default stays held at the kernel that runs.
+    pub fn install(&self, ready: &Ready, packages: &[(Utf8PathBuf, &Package)], new: &str) -> Result<Did> {
         let (fx, host) = (self.fx, &self.host);
         // The random part of a scratch of ours makes the name one that nobody there has.
         let scratch = fx.scratch("deploy")?;
@@ -85,13 +67,24 @@ impl<'a> Target<'a> {
         let dir = format!("/var/tmp/{name}");
         self.change(&["room", &dir], "there must be room in its /var/tmp")?;
         let step = fx.ui.step(&format!("copy {} to {host}", count(packages.len(), "package")));
-        let there = format!("{host}:{dir}/");
-        let copied = fx.change("/", Run::from(cmd!(fx.sh, "scp -q {OPTIONS...} -- {packages...} {there}")));
+        let (there, files) = (format!("{host}:{dir}/"), packages.iter().map(|(file, _)| file));
+        let copied = fx.change("/", Run::from(cmd!(fx.sh, "scp -q {OPTIONS...} -- {files...} {there}")));
         let did = copied.and_then(|_| {
             step.done("");
+            let step = fx.ui.step(&format!("hold {} as the default of {host}", ready.running));
+            let mut words = vec!["record", new, &ready.running];
+            words.extend(packages.iter().map(|(_, p)| p.name.as_str()));
+            self.change(&words, "")?;
+            self.hold(&ready.hold)?;
+            step.done("");
             let step = fx.ui.step(&format!("install {new} on {host}"));
-            let hint = "nothing has been rebooted; its default is the kernel that runs";
-            let did = self.change(&["install", &dir, new, running], hint)?;
+            let undo =
+                format!("nothing has been rebooted; `cargo xtask deploy {host} --undo` removes what was installed");
+            let did = self.change(&["install", &dir], &undo)?;
+            match did {
+                Did::Planned => self.change(&["once", "ENTRY"], "")?,
+                Did::Done => self.choose(ready, new)?,
+            };
             step.done("");
             Ok(did)
         });
@@ -100,12 +93,62 @@ impl<'a> Target<'a> {
         did.and_then(|did| dropped.map(|_| did))
     }
 
-    /// Makes this release the one that is booted from now on.
+    /// Makes this way the default, and sees that it is.
     ///
     /// # Errors
-    /// Its grub has none of that name.
-    pub fn keep(&self, release: &str) -> Result<Did> {
-        self.change(&["keep", release], "its packages may have been removed there")
+    /// Something else decides what GRUB boots there; then the default is as it was.
+    pub fn hold(&self, way: &str) -> Result<Did> {
+        let held = self.change(&["hold", &way.replace('>', ",")], "");
+        match &held {
+            Ok(Did::Planned) => return held,
+            Ok(Did::Done) if self.look()?.is_default(way) => return held,
+            _ => {}
+        }
+        let released = self.fx.cleanup(|| self.release());
+        held.and(released)?;
+        fail!(Machine, "{} does not take its default kernel from /etc/default/grub.d, so it cannot be held", self.host;
+            "something there sets GRUB_DEFAULT later, or the default itself: `grep -r default /etc/default/grub.d /etc/grub.d`")
+    }
+
+    /// Makes `new` the kernel of the next boot alone, where it is complete.
+    fn choose(&self, ready: &Ready, new: &str) -> Result<Did> {
+        let host = &self.host;
+        if !ready.dkms.is_empty() {
+            let has = self.fx.read(self.step(&["dkms", new])?.or(Kind::Machine, ""))?.text();
+            let missing: Vec<&str> =
+                ready.dkms.iter().map(String::as_str).filter(|m| has.lines().all(|l| l != *m)).collect();
+            if !missing.is_empty() {
+                fail!(Check, "{host} runs with {} by DKMS, and {new} has not got it", missing.join(", ");
+                    "`ssh {host} dkms autoinstall -k {new}` says why; nothing has been rebooted, and --undo removes {new}");
+            }
+        }
+        let there = self.look()?;
+        let way = there.entry(host, new)?;
+        // The way to the running kernel may be another one, now that there is one more.
+        let running = there.entry(host, &ready.running)?;
+        if !there.is_default(&running) {
+            self.hold(&running)?;
+        }
+        self.change(&["once", &way.replace('>', ",")], "")
+    }
+
+    /// Leaves it to GRUB again which kernel is booted.
+    ///
+    /// # Errors
+    /// The menu cannot be made.
+    pub fn release(&self) -> Result<Did> {
+        self.change(&["release"], "")
+    }
+
+    /// Removes all that the last deployment brought: its packages, what holds the default, and its record, which is the
+    /// last of them, so that this can be called again after whatever ends it.
+    ///
+    /// # Errors
+    /// Something else there needs the packages, or the menu cannot be made.
+    pub fn give_up(&self) -> Result<Did> {
+        self.change(&["purge"], "what needs them there has to be removed first: `apt-get purge` there names it")?;
+        self.release()?;
+        self.change(&["forget"], "")
     }
 
     /// Reboots it and waits until it answers from another boot. `None` in a dry run.
@@ -123,8 +166,8 @@ impl<'a> Target<'a> {
         loop {
             std::thread::sleep(Duration::from_secs(2));
             let said = fx.read(self.step(&["look"])?.any_status())?;
-            let facts = Facts::parse(&said.text());
-            if said.status.success() && facts.boot_id != before.boot_id {
+            let facts = Facts::parse(&self.host, &said.text());
+            if let Some(facts) = facts.ok().filter(|f| said.status.success() && f.boot_id != before.boot_id) {
                 step.done("");
                 return Ok(Some(facts));
             }
@@ -142,88 +185,13 @@ impl<'a> Target<'a> {
 
     /// A step of the script.
     fn step<'r>(&self, words: &[&str]) -> Result<Run<'r>> {
-        let good = |c: char| c.is_ascii_alphanumeric() || "._-+/".contains(c);
+        let good = |c: char| c.is_ascii_alphanumeric() || "._-+/,:@".contains(c);
         if let Some(bad) = words.iter().find(|w| w.is_empty() || !w.chars().all(good)) {
-            fail!(Input, "`{bad}` is no name of a kernel release");
+            fail!(Input, "`{bad}` is a name that is not given to a shell"; "kernel releases and GRUB's ids are made of letters, digits and `.-+_:/@`");
         }
         let host = &self.host;
         let run = Run::from(cmd!(self.fx.sh, "ssh {OPTIONS...} -- {host} sh -s -- {words...}"));
         let line = format!("{} <xtask/src/deploy/target.sh", run.line());
         Ok(run.stdin(SCRIPT).shown(line))
-    }
-}
-
-impl Facts {
-    fn parse(text: &str) -> Self {
-        let mut facts = Facts::default();
-        for line in text.lines() {
-            let (key, value) = line.split_once(' ').unwrap_or((line, ""));
-            match key {
-                "architecture" => value.clone_into(&mut facts.architecture),
-                "running" => value.clone_into(&mut facts.running),
-                "boot-id" => value.clone_into(&mut facts.boot_id),
-                "grub" => facts.grub = true,
-                "root" => facts.root = true,
-                "grub-abstraction" => facts.grub_layers.push(value.to_owned()),
-                "grub-fs" => facts.grub_fs = Some(value.to_owned()),
-                "previous" => facts.previous = Some(value.to_owned()),
-                "free" => {
-                    let words: Vec<&str> = value.split(' ').collect();
-                    if let [place, bytes, mount] = words.as_slice() {
-                        facts.free.push(((*place).to_owned(), (*mount).to_owned(), bytes.parse().unwrap_or(0)));
-                    }
-                }
-                _ => {}
-            }
-        }
-        facts
-    }
-
-    /// What keeps GRUB from writing its environment block, so that an entry chosen once would be booted for good.
-    pub fn grub_cannot_write(&self) -> Option<&str> {
-        let fs = self.grub_fs.as_deref().filter(|fs| READ_ONLY.contains(fs));
-        self.grub_layers.first().map(String::as_str).or(fs)
-    }
-
-    /// The places without room for what is to come there, in bytes, each with what it has.
-    pub fn short(&self, needs: &[(&str, u64)]) -> Vec<(String, u64, u64)> {
-        let mount = |place: &str| self.free.iter().find(|(p, _, _)| p == place);
-        let mut by_mount: Vec<(String, u64, u64)> = Vec::new();
-        for (place, bytes) in needs {
-            let Some((_, mount, free)) = mount(place) else { continue };
-            match by_mount.iter_mut().find(|(m, _, _)| m == mount) {
-                Some((_, wanted, _)) => *wanted += bytes,
-                None => by_mount.push((mount.clone(), *bytes, *free)),
-            }
-        }
-        by_mount.retain(|(_, wanted, free)| wanted > free);
-        by_mount
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SAID: &str = "architecture arm64\nrunning 5.4.0-1-generic\nboot-id x\nfree / 5000 /\nfree /boot 90 /boot\n\
-                        free /var/tmp 5000 /\ngrub /boot/grub\nsomething else\n";
-
-    #[test]
-    fn where_grub_cannot_write() {
-        let facts = |more: &str| Facts::parse(&format!("{SAID}{more}"));
-        assert_eq!(facts("grub-fs ext2\n").grub_cannot_write(), None);
-        assert_eq!(facts("grub-fs btrfs\n").grub_cannot_write(), Some("btrfs"));
-        assert_eq!(facts("grub-abstraction lvm\ngrub-fs ext2\n").grub_cannot_write(), Some("lvm"));
-    }
-
-    #[test]
-    fn places_on_one_disk_share_its_room() {
-        let facts = Facts::parse(SAID);
-        assert_eq!((facts.architecture.as_str(), facts.grub, facts.root), ("arm64", true, false));
-        assert!(facts.short(&[("/", 3000), ("/boot", 90), ("/var/tmp", 2000)]).is_empty());
-        assert_eq!(
-            facts.short(&[("/", 3000), ("/boot", 91), ("/var/tmp", 2001)]),
-            [("/".to_owned(), 5001, 5000), ("/boot".to_owned(), 91, 90)]
-        );
     }
 }

@@ -23,6 +23,7 @@ pub mod distcc;
 pub mod elf;
 pub mod error;
 pub mod fragment;
+pub mod grub;
 pub mod interrupts;
 pub mod keys;
 mod makefile;

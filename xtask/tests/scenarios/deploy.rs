@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `cargo xtask deploy`, over a real ssh to a real sshd in a machine of its own: real dpkg, apt and grub's
-//! own tools for the next boot. Played are the kernel that runs, the reboot, and the making of grub.cfg.
+//! `cargo xtask deploy`, over a real ssh to a real sshd in a machine of its own: real dpkg, apt, `update-grub` and GRUB's
+//! own tools for the next boot. Played are the kernel that runs, the disk that `grub-probe` sees, DKMS, and the reboot,
+//! which reads grub.cfg and the environment block as GRUB does.
 
 use crate::lab::Lab;
 use crate::root::Root;
@@ -16,14 +17,19 @@ struct Machine<'a> {
 impl<'a> Machine<'a> {
     fn new(lab: &'a Lab) -> Self {
         let root = Root::new(lab, "amd64", &["openssh-server", "grub2-common"]);
-        root.write("usr/local/bin/uname", "755", "#!/bin/sh\n[ \"$1\" = -r ] && cat /running\n");
-        // What Debian's update-grub makes, as far as its entries go.
-        root.write("usr/sbin/update-grub", "755", UPDATE_GRUB);
-        root.write("etc/kernel/postinst.d/zz-update-grub", "755", "#!/bin/sh\nexec update-grub\n");
+        root.write(
+            "usr/local/bin/uname",
+            "755",
+            "#!/bin/sh\n[ \"$1\" != -r ] || exec cat /running\nexec /usr/bin/uname \"$@\"\n",
+        );
+        root.write("usr/sbin/grub-probe", "755", GRUB_PROBE);
+        root.write("usr/local/bin/boots", "755", BOOTS);
         root.write("usr/local/bin/systemctl", "755", REBOOT);
+        // What a machine's users put there: it reaches everybody who calls a program over ssh.
+        root.write("root/.bashrc", "644", "echo Welcome to box\necho running late\n");
         root.run(&format!(
             "mkdir -p /run/sshd /boot/grub /root/.ssh && echo {OLD} >/running && echo boot-1 >/boot-id && \
-                           touch /boot/vmlinuz-{OLD} && update-grub && ssh-keygen -A"
+             echo x >/boot/vmlinuz-{OLD} && grub-editenv /boot/grub/grubenv create && update-grub && ssh-keygen -A"
         ));
         lab.run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", &lab.path("key").display().to_string()]).ok();
         root.write("root/.ssh/authorized_keys", "600", &lab.text("key.pub"));
@@ -31,7 +37,7 @@ impl<'a> Machine<'a> {
         root.write(
             "etc/ssh/sshd_config",
             "644",
-            "UsePAM no\nPermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\n",
+            "UsePAM no\nPermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\nSetEnv LC_ALL=C.UTF-8\n",
         );
         // A connection is an sshd of its own; a network is not needed for it.
         let dir = root.dir.display().to_string();
@@ -69,45 +75,83 @@ impl<'a> Machine<'a> {
         outcome
     }
 
-    /// The kernel that runs, the one that is booted next, and the one after that.
+    /// The kernel that runs, the one that is booted once, and the one that GRUB boots else.
+    #[track_caller]
     fn state(&self) -> [String; 3] {
-        let said = self.root.run("cat /running; grub-editenv /boot/grub/grubenv list");
-        let find = |key: &str| {
-            let value = said.lines().find_map(|l| l.strip_prefix(key)).unwrap_or("-");
-            value
-                .rsplit('>')
-                .next()
-                .unwrap_or(value)
-                .trim_start_matches("gnulinux-")
-                .trim_end_matches("-advanced-0b00")
-                .to_owned()
-        };
-        [said.lines().next().unwrap_or_default().to_owned(), find("next_entry="), find("saved_entry=")]
+        let said = self.root.run("cat /running; boots once; boots default");
+        let lines: Vec<String> = said.lines().map(str::to_owned).collect();
+        lines.try_into().unwrap_or_else(|_| panic!("{said}"))
+    }
+
+    /// Another kernel, as `apt upgrade` brings one.
+    fn add_kernel(&self, release: &str) {
+        self.root.run(&format!("echo x >/boot/vmlinuz-{release} && update-grub"));
+    }
+
+    /// Everything of GRUB's and of this tool's that a deployment could leave.
+    fn settings(&self) -> String {
+        self.root.run(
+            "cd / && find etc/default var/lib/kernel-fork boot var/tmp -type f ! -path \"*/grub/*\" | sort | xargs md5sum; \
+             grub-editenv /boot/grub/grubenv list; dpkg-query --show \"linux-*\" 2>/dev/null; cat /boot/grub/grub.cfg",
+        )
+    }
+
+    /// Nothing of it has changed.
+    #[track_caller]
+    fn is_as(&self, before: &str) {
+        let now = self.settings();
+        let missing: Vec<&str> = before.lines().filter(|l| !now.contains(l)).collect();
+        let more: Vec<&str> = now.lines().filter(|l| !before.contains(l)).collect();
+        assert!(now == before, "gone: {missing:#?}\nmore: {more:#?}");
     }
 }
 
-const UPDATE_GRUB: &str = r#"#!/bin/sh
-exec >/boot/grub/grub.cfg
-echo "menuentry 'Debian' --class gnu-linux \$menuentry_id_option 'gnulinux-simple-0b00' {
-}
-submenu 'Advanced options' \$menuentry_id_option 'gnulinux-advanced-0b00' {"
-for kernel in $(ls -r /boot/vmlinuz-*); do
-    release=${kernel#/boot/vmlinuz-}
-    echo "	menuentry 'Debian, with Linux $release' --class gnu-linux \$menuentry_id_option 'gnulinux-$release-advanced-0b00' {
-	}
-	menuentry 'Debian, with Linux $release (recovery mode)' \$menuentry_id_option 'gnulinux-$release-recovery-0b00' {
-	}"
+/// A disk with one plain partition.
+const GRUB_PROBE: &str = r#"#!/bin/sh
+for word; do
+    case $word in --target=*) target=${word#--target=} ;; esac
 done
-echo "}"
+case $target in
+device) echo /dev/vda1 ;;
+fs_uuid) echo 0b00 ;;
+fs) echo ext2 ;;
+esac
 "#;
 
-/// What firmware, grub and a kernel do: the next entry once, else the saved one, where that kernel comes up.
+/// What GRUB makes of grub.cfg and its environment block: the release that is booted `once` or by `default`; `-` for none.
+const BOOTS: &str = r#"#!/bin/sh
+cfg=/boot/grub/grub.cfg
+value() { grub-editenv /boot/grub/grubenv list | sed -n "s/^$1=//p"; }
+case $1 in
+once) choice=$(value next_entry) ;;
+default)
+    choice=$(sed -n 's/^ *set default="\(.*\)"/\1/p' $cfg | grep -v next_entry)
+    [ "$choice" != '${saved_entry}' ] || choice=$(value saved_entry)
+    choice=${choice:-0}
+    ;;
+esac
+[ "$choice" ] || { echo -; exit; }
+# A number counts entries of one level; here, the first one of all, or those of the submenu.
+case $choice in
+0) pattern='^menuentry' skip=0 ;;
+'1>'*) pattern='^\tmenuentry' skip=${choice#*>} ;;
+*) pattern="'${choice##*>}'" skip=0 ;;
+esac
+awk -v pattern="$pattern" -v skip="$skip" '
+    $0 ~ pattern && skip-- <= 0 { found = 1 }
+    found && $1 == "linux" { sub(/.*vmlinuz-/, "", $2); print $2; exit }
+' $cfg
+"#;
+
+/// What firmware, GRUB and a kernel do: the next entry once; somebody switches a machine that panics off and on.
 const REBOOT: &str = r#"#!/bin/sh
 [ "$1" = reboot ] || exit 1
-value() { grub-editenv /boot/grub/grubenv list | sed -n "s/^$1=.*gnulinux-\(.*\)-advanced-0b00/\1/p"; }
-once=$(value next_entry) saved=$(value saved_entry)
-grub-editenv /boot/grub/grubenv unset next_entry
-if [ -n "$once" ] && ! [ -e /panics ]; then echo "$once"; else echo "$saved"; fi >/running
+release=$(boots once)
+grub-editenv /boot/grub/grubenv set next_entry=
+[ "$release" != - ] || release=$(boots default)
+[ "$release" != "$(cat /panics 2>/dev/null)" ] || release=$(boots default)
+[ "$release" != "$(cat /panics 2>/dev/null)" ] || release=never
+echo "$release" >/running
 echo "boot-$(date +%N)" >/boot-id
 "#;
 
@@ -116,35 +160,158 @@ fn a_kernel_is_booted_once_and_stays_when_it_came_up() {
     let lab = Lab::new();
     let machine = Machine::new(&lab);
     let set = lab.package_set("set", "amd64", "6.1.42-1.1+lab", "a kernel");
+    let before = machine.settings();
     // Dry: nothing there changes.
     let planned = machine.deploy(&["--dry-run", &set, "--reboot"]).ok();
-    assert!(planned.stdout.contains("sh -s -- install") && planned.stdout.contains("scp"), "{}", planned.stdout);
-    assert_eq!(machine.state(), [OLD, "-", "-"]);
+    for step in ["sh -s -- hold gnulinux-advanced-0b00,gnulinux", "sh -s -- install", "sh -s -- once", "scp"] {
+        assert!(planned.stdout.contains(step), "{}", planned.stdout);
+    }
+    machine.is_as(&before);
+    machine.deploy(&["--keep"]).fails(3, &["nothing was deployed"]);
 
     // It comes to an end in the middle, with the new kernel in the menus.
     machine.root.write("etc/kernel/postinst.d/zzz-broken", "755", "#!/bin/sh\nexit 1\n");
-    machine.deploy(&[&set]).fails(4, &["nothing has been rebooted"]);
+    machine.deploy(&[&set]).fails(4, &["nothing has been rebooted", "--undo"]);
     assert!(machine.root.run("cat /boot/grub/grub.cfg").contains(NEW));
     assert_eq!(machine.state(), [OLD, "-", OLD]);
     machine.root.run("rm /etc/kernel/postinst.d/zzz-broken");
+    machine.deploy(&["--undo"]).says(&["is removed", OLD]);
+    machine.is_as(&before);
 
-    machine.deploy(&[&set]).says(&["the next boot is 6.1.42-1-slim", OLD]);
+    machine.deploy(&[&set]).says(&["the next boot is 6.1.42-1-slim", OLD, "--keep"]);
     assert_eq!(machine.state(), [OLD, NEW, OLD]);
+    machine.deploy(&["--keep"]).fails(1, &["runs 5.10.0-1-generic, and not 6.1.42-1-slim"]);
     let there =
         machine.root.run("dpkg-query --show --showformat '${Package}\\n' 'linux-[im]*'; ls -d /var/tmp/* || true");
     assert_eq!(there, format!("linux-image-unsigned-{NEW}\nlinux-modules-{NEW}\n"), "and nothing is left behind");
 
     // It does not come up: the machine is back with the old one by itself.
-    machine.root.run("touch /panics");
+    machine.root.run(&format!("echo {NEW} >/panics"));
     machine.deploy(&[&set, "--reboot"]).fails(1, &["has come back with 5.10.0-1-generic", "did not come up"]);
     assert_eq!(machine.state(), [OLD, "-", OLD]);
 
     machine.root.run("rm /panics && chmod 600 /boot/grub/grub.cfg");
     machine.deploy(&[&set, "--reboot"]).says(&["runs 6.1.42-1-slim and will boot it from now on"]);
     assert_eq!(machine.state(), [NEW, "-", NEW]);
+    // Nothing is pinned: a newer kernel is booted, as on a machine that nobody has deployed to.
+    machine.add_kernel("6.9.0-1-generic");
+    assert_eq!(machine.state(), [NEW, "-", "6.9.0-1-generic"]);
+    machine.root.run("rm /boot/vmlinuz-6.9.0-1-generic && update-grub");
 
-    machine.deploy(&["--rollback", "--reboot"]).says(&["runs 5.10.0-1-generic"]);
+    machine.deploy(&["--undo", "--reboot"]).says(&["runs 5.10.0-1-generic", "is removed"]);
     assert_eq!(machine.state(), [OLD, "-", OLD]);
+    machine.is_as(&before);
+    machine.deploy(&["--undo"]).fails(3, &["nothing was deployed"]);
+}
+
+#[test]
+fn while_a_kernel_waits_for_its_confirmation() {
+    let lab = Lab::new();
+    let machine = Machine::new(&lab);
+    let before = machine.settings();
+    let set = lab.package_set("set", "amd64", "6.1.42-1.1+lab", "a kernel");
+    let next = lab.package_set("next", "amd64", "6.1.43-1.1+lab", "another");
+    // Another set takes its place; a newer kernel of the suite changes nothing yet.
+    machine.deploy(&[&set]).ok();
+    machine.deploy(&[&next]).ok();
+    machine.add_kernel("6.9.0-1-generic");
+    assert_eq!(machine.state(), [OLD, "6.1.43-1-slim", OLD]);
+    machine.root.run("systemctl reboot");
+    assert_eq!(machine.state(), ["6.1.43-1-slim", "-", OLD]);
+    machine.deploy(&[&set]).fails(7, &["is not confirmed", "--keep"]);
+    // The kernel that GRUB chooses by itself is another one: that is said.
+    machine.deploy(&["--keep"]).says(&[
+        "its next boot is 6.9.0-1-generic",
+        "GRUB_DEFAULT='gnulinux-advanced-0b00>gnulinux-6.1.43-1-slim-advanced-0b00'",
+    ]);
+    machine.root.run("rm /boot/vmlinuz-6.9.0-1-generic && update-grub");
+    assert_eq!(machine.state(), ["6.1.43-1-slim", "-", "6.1.43-1-slim"]);
+    machine.deploy(&["--undo"]).says(&["boots 5.10.0-1-generic from now on"]);
+    assert_eq!(machine.state(), ["6.1.43-1-slim", "-", OLD]);
+    machine.root.run("systemctl reboot");
+    machine.deploy(&["--undo"]).says(&["is removed"]);
+    machine.is_as(&before);
+}
+
+#[test]
+fn a_machine_that_an_earlier_version_has_pinned() {
+    let lab = Lab::new();
+    let machine = Machine::new(&lab);
+    let set = lab.package_set("set", "amd64", "6.1.42-1.1+lab", "a kernel");
+    let before = machine.settings();
+    let pin = || {
+        machine.root.write("etc/default/grub.d/kernel-fork.cfg", "644", "GRUB_DEFAULT=saved\n");
+        machine
+            .root
+            .run("grub-set-default 'gnulinux-advanced-0b00>gnulinux-5.10.0-1-generic-advanced-0b00' && update-grub");
+    };
+    pin();
+    machine.deploy(&["--undo"]).says(&["is removed"]);
+    machine.root.run("rmdir /etc/default/grub.d 2>/dev/null || true");
+    machine.is_as(&before);
+    pin();
+    machine.deploy(&[&set, "--reboot"]).says(&["will boot it from now on"]);
+    machine.deploy(&["--undo", "--reboot"]).ok();
+    machine.is_as(&before);
+}
+
+#[test]
+fn whatever_the_administrator_has_set_for_grub() {
+    let lab = Lab::new();
+    let machine = Machine::new(&lab);
+    let set = lab.package_set("set", "amd64", "6.1.42-1.1+lab", "a kernel");
+    machine.add_kernel("5.4.0-9-generic");
+    let old = "gnulinux-advanced-0b00>gnulinux-5.10.0-1-generic-advanced-0b00";
+    for (settings, keeps) in [
+        ("", true),
+        ("GRUB_DISABLE_SUBMENU=y", true),
+        ("GRUB_DEFAULT=saved", false),
+        ("GRUB_DEFAULT='1>0'", true),
+        ("GRUB_DEFAULT='1>2'", false),
+        (&format!("GRUB_DEFAULT='{old}'") as &str, false),
+    ] {
+        println!("{settings}");
+        machine.root.write("etc/default/grub.d/lab.cfg", "644", &format!("{settings}\n"));
+        machine.root.run(&format!("grub-set-default '{old}' && update-grub"));
+        let before = machine.settings();
+        machine.deploy(&[&set]).ok();
+        assert_eq!(machine.state(), [OLD, NEW, OLD]);
+        machine.root.run("systemctl reboot");
+        let kept = machine.deploy(&["--keep"]);
+        kept.says(&[if keeps { "will boot it from now on" } else { "its next boot is 5.10.0-1-generic" }]);
+        machine.deploy(&["--undo", "--reboot"]).ok();
+        machine.is_as(&before);
+        assert_eq!(machine.state()[0], OLD);
+    }
+    // What would take the default away from us is found before anything is installed.
+    for (path, text) in
+        [("etc/default/grub.d/zzzz.cfg", "GRUB_DEFAULT=0\n"), ("boot/grub/custom.cfg", "set default=0\n")]
+    {
+        machine.root.write(path, "644", text);
+        machine.root.run("update-grub");
+        let before = machine.settings();
+        machine.deploy(&[&set]).fails(4, &["it cannot be held", "hint:"]);
+        machine.root.run("rm -rf /var/lib/kernel-fork");
+        machine.is_as(&before);
+        machine.root.run(&format!("rm /{path}"));
+    }
+}
+
+#[test]
+fn modules_that_dkms_builds_come_along() {
+    let lab = Lab::new();
+    let machine = Machine::new(&lab);
+    let set = lab.package_set("set", "amd64", "6.1.42-1.1+lab", "a kernel");
+    let dkms = format!("#!/bin/sh\n[ \"$1 $2\" = 'status -k' ] || exit 1\n\
+        case $3 in {OLD}) printf 'zfs/2.1.11, %s, x86_64: installed\\nx/1, %s, x86_64: added\\n' $3 $3 ;; *) cat /built ;; esac\n");
+    machine.root.write("usr/sbin/dkms", "755", &dkms);
+    machine.root.run("touch /built");
+    machine.deploy(&[&set]).fails(1, &["zfs by DKMS, and 6.1.42-1-slim has not got it", "dkms autoinstall"]);
+    assert_eq!(machine.state(), [OLD, "-", OLD]);
+    machine.root.run(&format!("echo 'zfs/2.1.11, {NEW}, x86_64: installed' >/built"));
+    machine.deploy(&[&set]).ok();
+    assert_eq!(machine.state(), [OLD, NEW, OLD]);
+    machine.root.run(&format!("dpkg-query --show linux-headers-{NEW} linux-headers-6.1.42-1"));
 }
 
 #[test]
@@ -153,20 +320,34 @@ fn what_cannot_be_deployed_is_said_before_anything_is_copied() {
     let machine = Machine::new(&lab);
     let set = lab.package_set("set", "amd64", "6.1.42-1.1+lab", "a kernel");
     machine.deploy(&["--rollback"]).fails(3, &["nothing was deployed"]);
+    machine.deploy(&["--keep", "--undo"]).fails(2, &[]);
+    machine.deploy(&["--keep", &set]).fails(2, &[]);
     let other = lab.package_set("other", "arm64", "6.1.42-1.1+lab", "a kernel");
     machine.deploy(&[&other]).fails(3, &["box is amd64 and the packages are arm64"]);
-    // Its disks are full, as df sees them.
+    // Its disks are full, as df sees them; one that says nothing is not one with room.
     machine.root.write("usr/local/bin/df", "755", "#!/bin/sh\necho Header\necho x 1 1 4000000 1% /\n");
     machine.deploy(&[&set]).fails(4, &["no room on box", "4.0 MB free"]);
+    machine.root.write("usr/local/bin/df", "755", "#!/bin/sh\necho Header\n");
+    machine.deploy(&[&set]).fails(4, &["does not say what its free:/ is"]);
     machine.root.run("rm /usr/local/bin/df");
     // Where GRUB reads its environment block and cannot write it, "once" would be for good.
     for (said, word) in [("abstraction) echo lvm", "(lvm)"), ("fs) echo btrfs", "(btrfs)")] {
         let probe = format!("#!/bin/sh\ncase ${{1#--target=}} in {said};; esac\n");
-        machine.root.write("usr/local/bin/grub-probe", "755", &probe);
+        machine.root.write("usr/sbin/grub-probe", "755", &probe);
         machine.deploy(&[&set]).fails(4, &["cannot write its environment block", word, "hint:"]);
     }
-    machine.root.run("rm /usr/local/bin/grub-probe && mv /boot/grub/grub.cfg /boot/grub/off");
-    machine.deploy(&[&set]).fails(4, &["no grub"]);
+    machine.root.write("usr/sbin/grub-probe", "755", GRUB_PROBE);
+    // Firmware that starts signed kernels alone, unless the shim has been told not to look.
+    let variable =
+        |name: &str| machine.root.write(&format!("sys/firmware/efi/efivars/{name}"), "644", "\u{6}\0\0\0\u{1}");
+    variable("SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c");
+    machine.deploy(&[&set]).fails(4, &["Secure Boot is on"]);
+    variable("MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23");
+    machine.deploy(&["--dry-run", &set]).ok();
+    machine.root.run("mv /boot/grub/grub.cfg /boot/grub/off");
+    machine.deploy(&[&set]).fails(4, &["no GRUB"]);
+    machine.root.write("boot/extlinux/extlinux.conf", "644", "");
+    machine.deploy(&[&set]).fails(4, &["is booted by extlinux"]);
     lab.xtask(&["deploy", "-oProxyCommand=x", &set]).fails(2, &[]);
     lab.xtask(&["deploy", "--", "-oProxyCommand=x", &set]).fails(3, &["no name of a machine"]);
     lab.xtask(&["deploy", "a;b", &set]).fails(3, &["no name of a machine"]);
