@@ -171,6 +171,18 @@ fn compilers(gcc: &str, mode: Mode, host: &Arch) -> Vec<String> {
     }
 }
 
+/// The configuration that a tree gives a flavour.
+///
+/// # Errors
+/// It has none; it cannot be read.
+pub fn configured(repo: &Repository, tree: Oid, packaging: &Packaging, flavour: &str, host: &Arch) -> Result<Config> {
+    if let Packaging::Ubuntu { dir } = packaging {
+        return config(repo, tree, dir, flavour, host);
+    }
+    let path = format!("{}/config/{}/config.flavour.{flavour}", packaging.dir(), host.debian);
+    Ok(Config::parse_lenient(required(repo, tree, &path)?))
+}
+
 /// The configuration that the annotations of a tree give a flavour.
 fn config(repo: &Repository, tree: Oid, dir: &str, flavour: &str, host: &Arch) -> Result<Config> {
     let path = format!("{dir}/config/annotations");

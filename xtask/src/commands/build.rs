@@ -159,7 +159,8 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let start = Instant::now();
     let fresh = fx.scratch_for("packages", &plan.out)?;
     let scratch = fx.shared_scratch("build")?;
-    Room::Build.require(scratch.path(), "KERNEL_FORK_CACHE puts it on another disk")?;
+    let needed = Room::Build(plan.kernel(&repo, tree)?);
+    needed.require(scratch.path(), "KERNEL_FORK_CACHE puts it on another disk")?;
     let mut chroot = None;
     if let Some(recipe) = &recipe {
         let check = || depends::check(fx, recipe.archive, &recipe.archs, plan.host, &source.depends);

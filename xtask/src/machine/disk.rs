@@ -18,8 +18,30 @@ pub enum Room {
     Source,
     /// A chroot while it is made: the tree, its packages and the tar.
     Chroot,
-    /// The kept tree, the unpacked chroot with a copy of it, the objects of a small kernel, and its packages.
-    Build,
+    /// The kept tree, the unpacked chroot with a copy of it, the objects of a kernel, and its packages.
+    Build(Kernel),
+}
+
+/// A kernel by what its objects take.
+#[derive(Debug, Clone, Copy)]
+pub struct Kernel {
+    /// How many symbols are on, as modules or not. There are about three objects for each.
+    pub symbols: u64,
+    /// An object is several times as large with it, and every module holds it once more.
+    pub debug_info: bool,
+    /// They are built in a second copy of the tree.
+    pub tools: bool,
+}
+
+impl Kernel {
+    /// One that is built in minutes.
+    pub const SMALL: Kernel = Kernel { symbols: 500, debug_info: false, tools: false };
+
+    const fn bytes(self) -> u64 {
+        let each = if self.debug_info { 3_500_000 } else { 700_000 };
+        let tools = if self.tools { 2_500_000_000 } else { 0 };
+        5_500_000_000 + self.symbols * each + tools
+    }
 }
 
 impl Room {
@@ -27,7 +49,7 @@ impl Room {
         match self {
             Room::Fork => 3_000_000_000,
             Room::Source | Room::Chroot => 4_000_000_000,
-            Room::Build => 6_000_000_000,
+            Room::Build(kernel) => kernel.bytes(),
         }
     }
 
@@ -36,7 +58,7 @@ impl Room {
             Room::Fork => "a fork",
             Room::Source => "unpacking a kernel's source",
             Room::Chroot => "making a chroot",
-            Room::Build => "a build",
+            Room::Build(_) => "a build",
         }
     }
 
@@ -62,12 +84,26 @@ pub(super) fn look(fx: &Effects) -> Result<Need> {
         free.push((free_bytes(&place)?, place));
     }
     let (free, place) = free.into_iter().min().context("there are two")?;
-    let enough = Room::Chroot.bytes() + Room::Build.bytes();
+    let enough = Room::Chroot.bytes() + Room::Build(Kernel::SMALL).bytes();
     if free >= enough {
         return Ok(Need::ok("disk", Use::BUILDS, format!("{} free in {place}", bytes(free))));
     }
-    let what = format!("{place} has {} free, and a first build takes up to {}", bytes(free), bytes(enough));
+    let what =
+        format!("{place} has {} free, and a first build of a small kernel takes up to {}", bytes(free), bytes(enough));
     // A later build, with its chroot made, may still fit: each step asks for its own room.
     Ok(Need::new("disk", &[], super::State::Advice, what)
         .hint("`cargo xtask chroot remove` lists what could go; KERNEL_FORK_CACHE puts the cache on another disk"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_needs_room_for_its_objects() {
+        let gb = |symbols, debug_info, tools| Kernel { symbols, debug_info, tools }.bytes() / 1_000_000_000;
+        assert_eq!(Kernel::SMALL.bytes() / 1_000_000_000, 5);
+        // A slim flavour, a vendor's whole one, the same without debug information.
+        assert_eq!((gb(437, false, false), gb(8710, true, true), gb(8710, false, false)), (5, 38, 11));
+    }
 }

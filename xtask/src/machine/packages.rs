@@ -68,8 +68,10 @@ const GROUPS: &[(&str, &[Use], &[&str])] = &[
     ),
 ];
 
-/// How packages are installed; what comes behind it are their names.
-const INSTALL: &[&str] = &["apt-get", "install", "--yes", "--no-install-recommends"];
+/// How packages are installed; what comes behind it are their names. Another apt at work is waited for: a machine that
+/// has just been started upgrades itself.
+const INSTALL: &[&str] =
+    &["apt-get", "install", "--yes", "--no-install-recommends", "--option=DPkg::Lock::Timeout=600"];
 
 /// Commands without those that are there already; all packages are installed by the first that installs any.
 pub(super) fn together(commands: impl Iterator<Item = Mend>) -> Vec<Mend> {

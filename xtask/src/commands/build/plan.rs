@@ -13,7 +13,7 @@ use crate::build::launcher::{Fork, Launcher};
 use crate::build::metadata::{self, Metadata};
 use crate::build::mode::Mode;
 use crate::build::objects::Objects;
-use crate::build::parts::{Build, Parts};
+use crate::build::parts::{self, Build, Parts};
 use crate::build::tree::Tree;
 use crate::build::{apart, source, trim};
 use crate::effects::{repository, Effects};
@@ -27,7 +27,7 @@ use crate::formats::date::Snapshot;
 use crate::formats::rules_mk;
 use crate::formats::vars::Vars;
 use crate::formats::version::Version;
-use crate::machine;
+use crate::machine::{self, disk::Kernel};
 use crate::packages::audit::Expected;
 use crate::packages::release::Release;
 use crate::settings::{AbiOf, Suite};
@@ -79,6 +79,21 @@ impl Plan {
             suite,
             foreign: chroot && self.has_foreign_compiler(),
         }
+    }
+
+    /// What the build takes on a disk.
+    ///
+    /// # Errors
+    /// The tree has no configuration of the flavour.
+    pub fn kernel(&self, repo: &git2::Repository, tree: git2::Oid) -> Result<Kernel> {
+        let config = parts::configured(repo, tree, &self.packaging, &self.flavour, self.host)?;
+        let count = |value: &str| config.iter().filter(|(_, v)| v.as_str() == value).count() as u64;
+        let modules = match &self.modules {
+            Some(listing) => trim::modules(repo, tree, listing)?.lines().count() as u64,
+            None => count("m"),
+        };
+        let debug_info = config.get("DEBUG_INFO").is_some_and(|v| v.as_str() == "y");
+        Ok(Kernel { symbols: count("y") + modules, debug_info, tools: self.tools })
     }
 
     /// Make variables for the packaging.
