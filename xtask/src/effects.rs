@@ -13,6 +13,7 @@ mod child;
 mod command;
 mod encoding;
 mod files;
+mod git;
 mod journal;
 mod kept;
 mod lock;

@@ -83,16 +83,16 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         }
     }
     let own = branch::current(&repo)?;
-    if to_be_made(fx, &root, &repo, tag, &name)? {
+    if to_be_made(fx, &repo, tag, &name)? {
         rebase::to_branch(fx, tag.name(), &name)?;
     }
-    if fx.change(&root, fx.git(&root).args(["switch", "--quiet", &name]))? == Did::Planned {
+    if fx.switch_to(&root, &name)? == Did::Planned {
         fx.ui.planned("cargo xtask build");
         return Ok(());
     }
     let outcome = tried(fx, &workspace, &repo, &args, &before, &name, backup::short(&own));
     // Whatever became of it: the next run begins where this one did.
-    let back = fx.cleanup(|| fx.change(&root, fx.git(&root).args(["switch", "--quiet", backup::short(&own)])));
+    let back = fx.cleanup(|| fx.switch_to(&root, backup::short(&own)));
     outcome.and_then(|()| back.map(drop))
 }
 
@@ -112,24 +112,26 @@ fn on_branch(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: &str) -> 
                 "`git switch {branch}` follows with the branch; `git branch --force {branch} HEAD` gives its commits up");
         }
     }
-    let create: &[&str] = if there.is_some() { &["--force-create"] } else { &["--create"] };
-    fx.change(root, fx.git(root).args(["switch", "--quiet"]).args(create).args([branch, "HEAD"]))?;
+    if there != Some(head) {
+        let to_head =
+            RefMove { name: &refname, old: there, new: Some(head), why: "follow: the commit that is checked out" };
+        fx.session(repo, |session| session.publish(&[to_head]))?;
+    }
+    fx.switch_to(root, branch)?;
     Ok(())
 }
 
 /// Is the branch to be made? One that an earlier run has made goes first, since the lab's own may have changed; one
 /// that somebody has mended since is gone on with.
-fn to_be_made(fx: &Effects, root: &Utf8Path, repo: &Repository, tag: &Tag, name: &str) -> Result<bool> {
+fn to_be_made(fx: &Effects, repo: &Repository, tag: &Tag, name: &str) -> Result<bool> {
     let refname = format!("refs/heads/{name}");
     let Ok(tip) = repo.refname_to_id(&refname) else { return Ok(true) };
     if repo.reflog(&refname)?.len() != 1 {
         fx.ui.note(&format!("{name} is there, and has changed since it was made: this run goes on with it."));
         return Ok(false);
     }
-    let kept = backup::next(repo, backup::BACKUP, &refname)?;
-    let why = "follow: made anew";
-    fx.session(repo, |session| session.publish(&[RefMove { name: &kept, old: None, new: Some(tip), why }]))?;
-    let gone = fx.change(root, fx.git(root).args(["branch", "--quiet", "--delete", "--force", name]))?;
+    let away = RefMove { name: &refname, old: Some(tip), new: None, why: "follow: made anew" };
+    let gone = fx.session(repo, |session| session.publish(&[away]))?;
     if gone == Did::Planned {
         fx.ui.planned(&format!("cargo xtask rebase {} --to-branch {name}", tag.name()));
     }

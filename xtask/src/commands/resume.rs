@@ -4,8 +4,7 @@
 use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
-use crate::effects::{Did, Effects, RefMove, Run};
-use crate::error::Kind;
+use crate::effects::{Did, Effects, RefMove};
 use crate::fork::backup::{self, short, BACKUP, UNDONE};
 use crate::fork::branch;
 use crate::fork::history::{History, Root};
@@ -81,10 +80,7 @@ fn resolved(desk: &Desk, onto: Oid, commit: Oid) -> Result<()> {
         // Nothing of the commit is left: the vendor has it. Or it is made, and a kill came before git was done.
         return forget(fx, root, repo);
     }
-    // The message is the person's: its lines that begin with `#` stay.
-    let plain = ["-c", "core.editor=true", "-c", "commit.cleanup=whitespace"];
-    let cmd = fx.git(root).args(plain).args(["cherry-pick", "--continue"]);
-    fx.change(root, Run::from(cmd).or(Kind::Repository, "`git status` says what git is waiting for"))?;
+    fx.commit_picked(root, &[])?;
     Ok(())
 }
 

@@ -30,6 +30,7 @@ impl Effects {
     /// The program is not there, ends with another status than 0, or the person interrupts.
     pub fn read<'a>(&self, run: impl Into<Run<'a>>) -> Result<Output> {
         let mut run = run.into();
+        self.moves_no_branch(&run)?;
         self.ui.command(&run.line());
         self.execute(&mut run, None)
     }
@@ -57,6 +58,7 @@ impl Effects {
     /// As there.
     pub fn output<'a>(&self, path: impl AsRef<Utf8Path>, run: impl Into<Run<'a>>) -> Result<Option<Output>> {
         let mut run = run.into();
+        self.moves_no_branch(&run)?;
         if self.planned(path.as_ref()) {
             self.plan(&run.line());
             return Ok(None);

@@ -67,6 +67,8 @@ pub struct Run<'a> {
     pub(super) terminal: bool,
     pub(super) sudo: bool,
     pub(super) any_status: bool,
+    /// Is it one of `git.rs` that moves HEAD alone?
+    pub(super) moves_head: bool,
     pub(super) silence: Option<Duration>,
     pub(super) may_be_silent: bool,
     /// Since when clean-up is under way, if that is what it is for.
@@ -89,6 +91,7 @@ impl From<xshell::Cmd<'_>> for Run<'_> {
             terminal: false,
             sudo: false,
             any_status: false,
+            moves_head: false,
             silence: None,
             may_be_silent: false,
             cleaning: None,
@@ -153,6 +156,13 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn on_terminal(mut self) -> Self {
         self.terminal = true;
+        self
+    }
+
+    /// It moves HEAD and no branch. Only for `git.rs`.
+    #[must_use]
+    pub(super) fn moves_head(mut self) -> Self {
+        self.moves_head = true;
         self
     }
 

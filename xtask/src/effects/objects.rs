@@ -11,7 +11,6 @@ use std::collections::HashSet;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use git2::{Commit, FileMode, ObjectType, Oid, Repository, Signature, Tree};
-use xshell::cmd;
 
 use super::backup;
 use super::command::{Did, Run};
@@ -111,6 +110,11 @@ impl<'a> Signed<'a> {
         let (author, committer) = signed.with_context(|| format!("the commit {} is malformed", commit.id()))?;
         Ok(Self { author, committer, encoding: field(b"encoding ") })
     }
+
+    /// The name of the encoding, where it is one.
+    pub fn encoding(&self) -> Option<&str> {
+        self.encoding.and_then(|name| std::str::from_utf8(name).ok())
+    }
 }
 
 impl RefMove<'_> {
@@ -133,11 +137,6 @@ impl Effects {
         // libgit2 asks back ends in order of priority: the memory must come before the disk.
         odb.add_new_mempack_backend(1000)?;
         f(&Session { fx: self, repo, odb, made: RefCell::default() })
-    }
-
-    /// A git command in `dir`, blind to replace refs: a grafted fork must look the same to us as any other.
-    pub fn git<'s>(&'s self, dir: &Utf8Path) -> xshell::Cmd<'s> {
-        cmd!(self.sh, "git -C {dir}").env("GIT_NO_REPLACE_OBJECTS", "1").env("LC_ALL", "C")
     }
 }
 
@@ -252,7 +251,7 @@ impl Session<'_> {
     /// # Errors
     /// iconv cannot be started.
     pub fn text(&self, signed: &Signed, message: &[u8]) -> Result<String> {
-        self.fx.decoded(message, signed.encoding.and_then(|name| std::str::from_utf8(name).ok()))
+        self.fx.decoded(message, signed.encoding())
     }
 
     /// Copies `tree` and all below it out of the repository `from` as one pack, without its history and
@@ -305,6 +304,10 @@ impl Session<'_> {
                 None => transaction.remove(m.name)?,
             }
             transaction.commit()?;
+            if m.new.is_none() {
+                // As git does: the next ref of that name begins anew.
+                self.repo.reflog_delete(m.name)?;
+            }
         }
         for (name, old) in &kept {
             self.fx.ui.note(&format!("The branch was at {old:.12}, which is kept as {name}."));

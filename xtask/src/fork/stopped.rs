@@ -145,7 +145,7 @@ impl Stopped {
         }
         fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(lines))?;
         fx.write(merge_msg(repo)?, &self.message)?;
-        fx.change(root, fx.git(root).args(["update-ref", "--no-deref", "CHERRY_PICK_HEAD", &self.commit]))?;
+        fx.set_picked(root, Some(&self.commit))?;
         Self { told: true, ..self.clone() }.write(fx, repo)
     }
 }
@@ -195,12 +195,16 @@ impl Stopped {
 pub fn forget(fx: &Effects, root: &Utf8Path, repo: &Repository) -> Result<()> {
     fx.remove(merge_msg(repo)?)?;
     if repo.find_reference("CHERRY_PICK_HEAD").is_ok() {
-        fx.change(root, fx.git(root).args(["update-ref", "--no-deref", "-d", "CHERRY_PICK_HEAD"]))?;
+        fx.set_picked(root, None)?;
     }
     Ok(())
 }
 
-fn merge_msg(repo: &Repository) -> Result<Utf8PathBuf> {
+/// Where git looks for the message of the commit that it waits for.
+///
+/// # Errors
+/// The path is not UTF-8.
+pub fn merge_msg(repo: &Repository) -> Result<Utf8PathBuf> {
     Ok(Utf8Path::from_path(repo.path()).context("the repository's path is not UTF-8")?.join("MERGE_MSG"))
 }
 

@@ -74,7 +74,7 @@ pub fn switch(
 
 /// Brings HEAD and the work tree to where the refs are.
 fn check_out(fx: &Effects, root: &Utf8Path, repo: &Repository, to: &Switch) -> Result<Did> {
-    head(fx, root, repo, to.branch, &to.new.to_string(), to.why)?;
+    head(fx, root, repo, to.branch, to.new, to.why)?;
     let tree = |id: Oid| -> Result<Oid> { Ok(repo.find_commit(id)?.tree_id()) };
     let files = to.files.map_or_else(|| tree(to.new), Ok)?;
     settings_first(fx, root, repo, tree(to.old)?, files)?;
@@ -123,7 +123,7 @@ pub fn recover(fx: &Effects, root: &Utf8Path, repo: &Repository, journal: &Journ
 
 /// Brings HEAD and the work tree to where the refs are, from wherever an earlier run has come to.
 fn again(fx: &Effects, root: &Utf8Path, repo: &Repository, left: &Move) -> Result<()> {
-    head(fx, root, repo, left.branch.as_deref(), &left.new, "recovered")?;
+    head(fx, root, repo, left.branch.as_deref(), Oid::from_str(&left.new)?, "recovered")?;
     let written = fx.read(fx.git(root).args(["write-tree"]))?.text();
     let (old, files) = half_done::trees(repo, left)?;
     if written != files.to_string() {
@@ -133,14 +133,11 @@ fn again(fx: &Effects, root: &Utf8Path, repo: &Repository, left: &Move) -> Resul
     Ok(())
 }
 
-fn head(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: Option<&str>, new: &str, why: &str) -> Result<()> {
-    let head = repo.find_reference("HEAD")?;
-    let git = match branch {
-        Some(branch) if head.symbolic_target() == Some(branch) => return Ok(()),
-        Some(branch) => fx.git(root).args(["symbolic-ref", "-m", why, "HEAD", branch]),
-        None => fx.git(root).args(["update-ref", "--no-deref", "-m", why, "HEAD", new]),
-    };
-    fx.change(root, git)?;
+fn head(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: Option<&str>, new: Oid, why: &str) -> Result<()> {
+    if branch.is_none_or(|branch| repo.find_reference("HEAD").is_ok_and(|head| head.symbolic_target() != Some(branch)))
+    {
+        fx.set_head(root, branch, new, why)?;
+    }
     Ok(())
 }
 
