@@ -10,6 +10,7 @@ use crate::effects::{repository, Did, Effects, RefMove, Session, Signed};
 use crate::flavour::packaging::Packaging;
 use crate::fork::adopt::{asks_within, by_hand, flavours, fragment_text, stripped, tag_of, ByHand, Found};
 use crate::fork::history::{History, Root};
+use crate::fork::message::summary;
 use crate::fork::replay::{Replayed, WORKFLOW};
 use crate::fork::switch::{recover, switch, Switch};
 use crate::fork::{backup, branch, driver, guard, overlay, snapshot, tree};
@@ -108,7 +109,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         let to = Switch { branch: Some(&name), old: tip, new: made.tip, files: None, why };
         let did = switch(fx, &dir, session, &journal, &to, &refs)?;
         for id in &replayed.dropped {
-            fx.ui.note(&format!("Made by the generator now: {id:.12} {}", crate::fork::replay::summary(&repo, *id)));
+            fx.ui.note(&format!("Made by the generator now: {id:.12} {}", summary(fx, &repo, *id)));
         }
         if did == Did::Done {
             fx.ui.note(&format!(

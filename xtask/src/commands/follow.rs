@@ -14,6 +14,7 @@ use crate::error::{exit_code, Kind};
 use crate::flavour::news::{self, News};
 use crate::fork::history::History;
 use crate::fork::idle::idle;
+use crate::fork::rebase::range_diff;
 use crate::fork::{backup, branch, branch_name, snapshot};
 use crate::formats::tag::Tag;
 use crate::ui::bytes;
@@ -193,7 +194,7 @@ fn patches(fx: &Effects, root: &Utf8Path, before: &History, after: &History) -> 
     let (Some(old), Some(new)) = (range(before), range(after)) else {
         return Ok("\n## Patches\n\nThe lab has none.\n".to_owned());
     };
-    let diff = fx.read(Run::from(fx.git(root).args(["range-diff", "--no-color", &old, &new])).any_status())?.text();
+    let diff = range_diff(fx, root, &old, &new)?;
     Ok(format!("\n## Patches\n\n```\n{}\n```\n", cut(&diff)))
 }
 

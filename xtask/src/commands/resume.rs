@@ -9,9 +9,10 @@ use crate::fork::backup::{self, short, BACKUP, UNDONE};
 use crate::fork::branch;
 use crate::fork::history::{History, Root};
 use crate::fork::idle::sequence;
+use crate::fork::message::{self, summary};
 use crate::fork::rebase::{finish, graft_too, Desk};
-use crate::fork::replay::{replay, summary};
-use crate::fork::stopped::{forget, ids, Stopped};
+use crate::fork::replay::replay;
+use crate::fork::stopped::{forget, ids, merge_msg, Stopped};
 use crate::fork::switch::{switch, Switch};
 use crate::ui::count;
 
@@ -30,21 +31,24 @@ pub fn go_on(desk: &Desk, mut state: Stopped, skip: bool) -> Result<()> {
             "`cargo xtask rebase --abort` gives it up and leaves the branch as it is now");
     }
     if skip {
-        untouched(repo, onto)?;
+        untouched(fx, repo, onto)?;
         state.clear(fx, &workspace.root, repo)?;
-        fx.ui.note(&format!("Left out: {commit:.12} {}", summary(repo, commit)));
+        fx.ui.note(&format!("Left out: {commit:.12} {}", summary(fx, repo, commit)));
     } else {
         resolved(desk, onto, commit)?;
-        match line(repo, onto, repo.head()?.peel_to_commit()?.id())?.last() {
-            Some(last) => state.kept.push((state.commit.clone(), last.to_string())),
-            None => fx.ui.note(&format!("Nothing is left of {commit:.12} {}", summary(repo, commit))),
-        }
     }
     let url =
         state.settings.iter().find(|(key, _)| key == "url").map_or(&workspace.settings.url, |(_, url)| url).clone();
     let here = if fx.dry() { onto } else { repo.head()?.peel_to_commit()?.id() };
     fx.session(repo, |session| {
-        let replayed = replay(session, here, &ids(&state.rest)?, &state.carry())?;
+        let made = line(repo, onto, here)?;
+        let tip = message::readable(fx, session, onto, &made)?;
+        if !made.is_empty() {
+            state.kept.push((state.commit.clone(), tip.to_string()));
+        } else if !skip {
+            fx.ui.note(&format!("Nothing is left of {commit:.12} {}", summary(fx, repo, commit)));
+        }
+        let replayed = replay(session, tip, &ids(&state.rest)?, &state.carry())?;
         let snapshot = Root::read(&repo.find_commit(Oid::from_str(&state.root)?)?)?;
         finish(desk, session, state, &snapshot, &replayed, here)
     })?;
@@ -52,10 +56,10 @@ pub fn go_on(desk: &Desk, mut state: Stopped, skip: bool) -> Result<()> {
 }
 
 /// Makes sure that HEAD is where the rebase stopped, so that leaving the commit out leaves everything out.
-fn untouched(repo: &Repository, onto: Oid) -> Result<()> {
+fn untouched(fx: &Effects, repo: &Repository, onto: Oid) -> Result<()> {
     let made = line(repo, onto, repo.head()?.peel_to_commit()?.id())?;
     let Some(last) = made.last() else { return Ok(()) };
-    fail!(Repository, "you have made {} since the rebase stopped ({last:.12} {})", count(made.len(), "commit"), summary(repo, *last);
+    fail!(Repository, "you have made {} since the rebase stopped ({last:.12} {})", count(made.len(), "commit"), summary(fx, repo, *last);
         "`cargo xtask rebase --continue` keeps that; `git reset --keep {onto:.12}` takes it back");
 }
 
@@ -63,7 +67,7 @@ fn untouched(repo: &Repository, onto: Oid) -> Result<()> {
 fn resolved(desk: &Desk, onto: Oid, commit: Oid) -> Result<()> {
     let Desk { fx, workspace, repo, .. } = desk;
     let root = &workspace.root;
-    waiting(repo, onto, commit)?;
+    waiting(fx, repo, onto, commit)?;
     let unmerged = fx.read(fx.git(root).args(["diff", "--name-only", "--diff-filter=U"]))?.text();
     if !unmerged.is_empty() {
         fail!(Repository, "still in conflict: {}", unmerged.replace('\n', ", "); "mend the files and `git add` them");
@@ -80,13 +84,14 @@ fn resolved(desk: &Desk, onto: Oid, commit: Oid) -> Result<()> {
         // Nothing of the commit is left: the vendor has it. Or it is made, and a kill came before git was done.
         return forget(fx, root, repo);
     }
-    fx.commit_picked(root, &[])?;
+    let message = fs_err::read(merge_msg(repo)?).unwrap_or_default();
+    fx.commit_picked(root, &message::settings(fx, root, &repo.find_commit(commit)?, &message)?)?;
     Ok(())
 }
 
 /// Makes sure that git still waits for the stopped commit, or the user has committed: a pick that was given up
 /// (`git cherry-pick --abort`, `git reset --hard`) must not count as resolved.
-fn waiting(repo: &Repository, onto: Oid, commit: Oid) -> Result<()> {
+fn waiting(fx: &Effects, repo: &Repository, onto: Oid, commit: Oid) -> Result<()> {
     if let Some(command) = sequence(repo) {
         fail!(Repository, "a `git {command}` of several commits is under way"; "finish it, or `git {command} --quit`, and run this again");
     }
@@ -97,7 +102,7 @@ fn waiting(repo: &Repository, onto: Oid, commit: Oid) -> Result<()> {
             "finish it with `git cherry-pick --continue`, or give it up with `git cherry-pick --quit`, and run this again"),
         Err(_) if !made.is_empty() => Ok(()),
         Err(_) => {
-            fail!(Repository, "{commit:.12} ({}) is neither applied nor left out: git is not picking it any more", summary(repo, commit);
+            fail!(Repository, "{commit:.12} ({}) is neither applied nor left out: git is not picking it any more", summary(fx, repo, commit);
             "`git cherry-pick {commit:.12}` tries it again, and `--continue` then goes on; `cargo xtask rebase --skip` leaves it out")
         }
     }
@@ -198,7 +203,7 @@ pub fn status(fx: &Effects, repo: &Repository) -> Result<()> {
     fx.ui.data(&format!("{} is at {tip:.12} on {}", short(&branch), History::read(repo, tip)?.root.tag.name()));
     if let Some(stopped) = &stopped {
         let commit = Oid::from_str(&stopped.commit)?;
-        fx.ui.data(&format!("{} stopped at {commit:.12} ({})", stopped.what, summary(repo, commit)));
+        fx.ui.data(&format!("{} stopped at {commit:.12} ({})", stopped.what, summary(fx, repo, commit)));
         fx.ui.data(&format!("in conflict: {}", stopped.conflicts.join(", ")));
         fx.ui.data(&format!(
             "{} done, {} to come",

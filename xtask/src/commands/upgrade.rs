@@ -9,6 +9,7 @@ use crate::effects::{repository, Effects, Run, Session};
 use crate::error::Kind;
 pub use crate::fork::history::WORKFLOW_FROM as FROM;
 use crate::fork::history::{trailer, Edits, History};
+use crate::fork::message::summary;
 use crate::fork::rebase::{finish, Desk};
 use crate::fork::replay::{replay, Carry};
 use crate::fork::snapshot::network;
@@ -74,7 +75,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         let message = format!(
             "Workflow: upgrade to {:.12}\n\n{}\n\n{FROM}: {}\n",
             new.id(),
-            String::from_utf8_lossy(new.summary_bytes().unwrap_or_default()),
+            summary(fx, &source, new.id()),
             new.id()
         );
         let upgrade = session.commit(&who, &who, &message, wanted, &[before])?;

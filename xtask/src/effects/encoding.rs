@@ -3,7 +3,7 @@
 //! `i18n.commitEncoding`.
 //!
 //! Commits that are copied keep their bytes and the header ([`super::Session::again`]); only what is shown to the user
-//! or handed to git as a file is converted, by iconv.
+//! or handed to git as a file is converted, by iconv. `fork/message.rs` does the latter.
 
 use anyhow::Result;
 use camino::Utf8Path;
@@ -13,31 +13,46 @@ use super::command::Run;
 use super::Effects;
 
 impl Effects {
-    /// The text of `bytes` in `encoding`. What cannot be converted becomes U+FFFD.
+    /// The text of `bytes` in `encoding` (UTF-8 where none is named); `None` where they are none in it.
     ///
     /// # Errors
     /// iconv cannot be started.
-    pub fn decoded(&self, bytes: &[u8], encoding: Option<&str>) -> Result<String> {
-        let converted = match encoding.filter(|name| is_other(name) && !bytes.is_ascii()) {
+    pub fn exact(&self, bytes: &[u8], encoding: Option<&str>) -> Result<Option<String>> {
+        let bytes = match encoding.filter(|name| is_other(name) && !bytes.is_ascii()) {
             Some(name) => self.iconv(name, "UTF-8", bytes)?,
-            None => None,
+            None => Some(bytes.into()),
         };
-        Ok(String::from_utf8_lossy(converted.as_deref().unwrap_or(bytes)).into_owned())
+        Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
-    /// `text` as git wants a commit message in the repository at `root`: in `i18n.commitEncoding`. One that has letters
-    /// which the encoding lacks stays UTF-8, as git leaves it.
+    /// As [`Effects::exact`], to be shown: what cannot be converted becomes U+FFFD.
     ///
     /// # Errors
-    /// git or iconv cannot be started.
-    pub fn for_git(&self, root: &Utf8Path, text: &str) -> Result<Vec<u8>> {
-        if text.is_ascii() {
-            return Ok(text.into());
+    /// As there.
+    pub fn decoded(&self, bytes: &[u8], encoding: Option<&str>) -> Result<String> {
+        Ok(self.exact(bytes, encoding)?.unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned()))
+    }
+
+    /// `text` in the encoding `name`; `None` where that lacks one of its letters.
+    ///
+    /// # Errors
+    /// iconv cannot be started.
+    pub fn encoded(&self, text: &str, name: &str) -> Result<Option<Vec<u8>>> {
+        if !is_other(name) || text.is_ascii() {
+            return Ok(Some(text.into()));
         }
+        self.iconv("UTF-8", name, text.as_bytes())
+    }
+
+    /// The encoding that git takes names and messages of new commits in the repository at `root` for, where that is
+    /// not UTF-8.
+    ///
+    /// # Errors
+    /// git cannot be started.
+    pub fn commit_encoding(&self, root: &Utf8Path) -> Result<Option<String>> {
         let configured = self.git(root).args(["config", "--get", "i18n.commitEncoding"]);
         let name = self.read(Run::from(configured).any_status())?.text();
-        let converted = if is_other(&name) { self.iconv("UTF-8", &name, text.as_bytes())? } else { None };
-        Ok(converted.unwrap_or_else(|| text.into()))
+        Ok(Some(name).filter(|name| is_other(name)))
     }
 
     fn iconv(&self, from: &str, to: &str, bytes: &[u8]) -> Result<Option<Vec<u8>>> {

@@ -65,7 +65,7 @@ pub struct Made {
 /// # Errors
 /// A lab commit did not apply; a flavour cannot be generated on this tree.
 pub fn whole(fx: &Effects, session: &Session, root: &Root, replayed: &Replayed) -> Result<Made> {
-    let lab = replayed.whole(session)?;
+    let lab = replayed.whole(fx, session)?;
     let tree = session.repo.find_commit(lab)?.tree_id();
     let inputs = Inputs { tag: &root.tag, time: root.time, vendor: root.tree, tree };
     let made = generate::generate(fx, session.repo, &inputs)?;
@@ -95,7 +95,9 @@ pub fn identity(fx: &Effects, dir: &Utf8Path) -> Result<Signature<'static>> {
     if !said.status.success() {
         fail!(Machine, "git does not know your name and e-mail address, which new commits have"; "{hint}");
     }
-    let said = said.text();
+    let said = said.stdout.trim_ascii_end();
+    let encoding = if said.is_ascii() || std::str::from_utf8(said).is_ok() { None } else { fx.commit_encoding(dir)? };
+    let said = fx.decoded(said, encoding.as_deref())?;
     let parse = || -> Option<Signature<'static>> {
         let (name, rest) = said.split_once(" <")?;
         let (address, when) = rest.split_once("> ")?;

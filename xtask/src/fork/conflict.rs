@@ -43,7 +43,7 @@ pub fn mark(fx: &Effects, repo: &Repository, onto: Oid, commit: Oid, updates: &U
     let found = repo.find_commit(commit)?;
     let (base, ours, theirs) = (found.parent_id(0)?.to_string(), onto.to_string(), commit.to_string());
     fx.read(git(&["read-tree", &ours]))?;
-    let label = format!("{commit:.12} ({})", super::replay::summary(repo, commit));
+    let label = format!("{commit:.12} ({})", super::message::summary(fx, repo, commit));
     let merge = git(&["merge-recursive", &base, "--", &ours, &theirs])
         .env(format!("GITHEAD_{ours}"), "HEAD")
         .env(format!("GITHEAD_{theirs}"), label);

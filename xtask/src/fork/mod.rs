@@ -19,6 +19,7 @@ pub mod idle;
 pub mod left_out;
 pub mod local;
 pub mod merge;
+pub mod message;
 pub mod overlay;
 pub mod rebase;
 pub mod replay;

@@ -5,13 +5,15 @@
 //! happens here; which commits, and onto what, is the command's.
 
 use anyhow::Result;
+use camino::Utf8Path;
 use git2::{Oid, Repository};
 
 use super::branch::{self, Made};
 use super::conflict::mark;
 use super::graft::{graft, grafted, Added};
 use super::history::{Edits, History, Root};
-use super::replay::{replay, summary, Carry, Replayed};
+use super::message::summary;
+use super::replay::{replay, Carry, Replayed};
 use super::stopped::Stopped;
 use super::switch::{switch, Switch};
 use super::{backup, driver, guard};
@@ -44,7 +46,7 @@ pub fn finish(
     driver::set(fx, repo)?;
     if let Some(stop) = &replayed.stop {
         if fx.dry() {
-            return refused(repo, &stop.conflicts, stop.commit);
+            return refused(fx, repo, &stop.conflicts, stop.commit);
         }
         session.store()?;
         let marked = mark(fx, repo, replayed.tip, stop.commit, &stop.updates)?;
@@ -83,12 +85,12 @@ pub fn finish(
 /// Always: the conflict, if nothing else.
 pub fn stop_there(desk: &Desk, session: &Session, state: &Stopped) -> Result<()> {
     state.show(desk.fx, &desk.workspace.root, session, desk.journal)?;
-    refused(desk.repo, &state.conflicts, Oid::from_str(&state.commit)?)
+    refused(desk.fx, desk.repo, &state.conflicts, Oid::from_str(&state.commit)?)
 }
 
-fn refused(repo: &Repository, conflicts: &[String], commit: Oid) -> Result<()> {
+fn refused(fx: &Effects, repo: &Repository, conflicts: &[String], commit: Oid) -> Result<()> {
     let program = driver::tool(repo, conflicts.iter().map(String::as_str))?;
-    fail!(Repository, "{commit:.12} ({}) does not apply: {}", summary(repo, commit), conflicts.join(", ");
+    fail!(Repository, "{commit:.12} ({}) does not apply: {}", summary(fx, repo, commit), conflicts.join(", ");
         "mend the files, `git add` them, and `{program} rebase --continue`; `--skip` leaves the commit out, `--abort` gives up")
 }
 
@@ -112,6 +114,16 @@ pub fn graft_too(desk: &Desk, url: &str) -> Result<()> {
     Ok(())
 }
 
+/// What became of commits, as `git range-diff` shows it; empty where it cannot.
+///
+/// # Errors
+/// git cannot be started.
+pub fn range_diff(fx: &Effects, root: &Utf8Path, before: &str, after: &str) -> Result<String> {
+    // git prints in the encoding of new commits.
+    let args = ["-c", "i18n.logOutputEncoding=UTF-8", "range-diff", "--no-color", before, after];
+    Ok(fx.read(Run::from(fx.git(root).args(args)).any_status())?.text())
+}
+
 fn report(desk: &Desk, session: &Session, state: &Stopped, replayed: &Replayed, made: &Made, did: Did) -> Result<()> {
     let Desk { fx, workspace, repo, .. } = desk;
     let mut kept: Vec<(Oid, Oid)> = Vec::new();
@@ -128,17 +140,14 @@ fn report(desk: &Desk, session: &Session, state: &Stopped, replayed: &Replayed, 
             // git refuses an empty range; what was dropped is said below.
             if before != *first && made.lab != *new_first {
                 let (before, after) = (format!("{first}..{before}"), format!("{new_first}..{}", made.lab));
-                let diff = fx.git(&workspace.root).args(["range-diff", "--no-color", &before, &after]);
-                // The branch has moved: a report that cannot be made is no failure of it.
-                let diff = fx.read(Run::from(diff).any_status())?;
-                diff.text().lines().for_each(|line| fx.ui.data(line));
+                range_diff(fx, &workspace.root, &before, &after)?.lines().for_each(|line| fx.ui.data(line));
             }
         }
     }
     for id in
         state.dropped.iter().map(|id| Oid::from_str(id)).collect::<Result<Vec<_>, _>>()?.iter().chain(&replayed.dropped)
     {
-        fx.ui.note(&format!("Left out, the vendor has it: {id:.12} {}", summary(repo, *id)));
+        fx.ui.note(&format!("Left out, the vendor has it: {id:.12} {}", summary(fx, repo, *id)));
     }
     if did == Did::Done {
         news::report(fx, repo, Oid::from_str(&state.old)?, made.tip);

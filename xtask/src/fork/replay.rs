@@ -7,8 +7,9 @@
 use anyhow::Result;
 use git2::Oid;
 
+use super::message::summary;
 use super::tree::{self, Updates};
-use crate::effects::{Session, Signed};
+use crate::effects::{Effects, Session, Signed};
 use crate::settings;
 use crate::workspace::SETTINGS;
 
@@ -49,18 +50,12 @@ impl Replayed {
     ///
     /// # Errors
     /// A commit did not apply: named, with the files in conflict.
-    pub fn whole(&self, session: &Session) -> Result<Oid> {
+    pub fn whole(&self, fx: &Effects, session: &Session) -> Result<Oid> {
         let Some(stop) = &self.stop else { return Ok(self.tip) };
-        let summary = summary(session.repo, stop.commit);
+        let summary = summary(fx, session.repo, stop.commit);
         fail!(Repository, "{:.12} ({summary}) does not apply: {}", stop.commit, stop.conflicts.join(", ");
             "generated files are never edited: change the fragment or the settings, and take the edit out with `git rebase`")
     }
-}
-
-/// The first line of a commit's message.
-pub fn summary(repo: &git2::Repository, commit: Oid) -> String {
-    let summary = |c: git2::Commit| Some(String::from_utf8_lossy(c.summary_bytes()?).into_owned());
-    repo.find_commit(commit).ok().and_then(summary).unwrap_or_default()
 }
 
 /// Puts `commits` (oldest first) on top of `onto`. A commit that stands there already keeps its id.
@@ -115,14 +110,13 @@ impl Carry {
         }
     }
 
-    /// The workflow's own commit names the tag.
+    /// The workflow's own commit names the tag, in whatever encoding its other words are.
     fn message(&self, message: &[u8]) -> Vec<u8> {
-        match (&self.tag, std::str::from_utf8(message)) {
-            (Some((old, new)), Ok(text)) if text.starts_with(WORKFLOW) => {
-                text.replacen(old.as_str(), new, 1).into_bytes()
-            }
-            _ => message.to_owned(),
-        }
+        let renamed = self.tag.as_ref().filter(|_| message.starts_with(WORKFLOW.as_bytes())).and_then(|(old, new)| {
+            let at = message.windows(old.len()).position(|words| words == old.as_bytes())?;
+            Some([&message[..at], new.as_bytes(), &message[at + old.len()..]].concat())
+        });
+        renamed.unwrap_or_else(|| message.to_owned())
     }
 }
 

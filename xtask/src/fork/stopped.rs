@@ -11,6 +11,7 @@ use git2::{Oid, Repository};
 use serde::{Deserialize, Serialize};
 
 use super::conflict::{none, Marked};
+use super::message;
 use super::replay::{Carry, Replayed, Stop};
 use super::switch::{switch, Switch};
 use super::tree::changes;
@@ -144,7 +145,8 @@ impl Stopped {
             lines.push_str(&format!("{line}\0"));
         }
         fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(lines))?;
-        fx.write(merge_msg(repo)?, &self.message)?;
+        let commit = repo.find_commit(Oid::from_str(&self.commit)?)?;
+        fx.write(merge_msg(repo)?, message::for_git(fx, root, &commit, &self.message)?)?;
         fx.set_picked(root, Some(&self.commit))?;
         Self { told: true, ..self.clone() }.write(fx, repo)
     }

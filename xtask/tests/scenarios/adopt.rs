@@ -6,7 +6,7 @@ use crate::ubuntu::{vendor, TAG};
 
 /// The vendor's tree as a commit without a parent, and by hand on top: a flavour in one commit, a patch in
 /// another, a third that takes a package more.
-fn by_hand(lab: &Lab) -> String {
+pub fn by_hand(lab: &Lab) -> String {
     let url = vendor(lab, "6.1.0-7.9");
     lab.git(".", &["init", "--quiet", "--initial-branch=5.4-mine", "hand"]);
     lab.git("hand", &["fetch", "--quiet", &url, &format!("refs/tags/{TAG}")]);

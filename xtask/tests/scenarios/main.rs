@@ -14,6 +14,7 @@ mod deploy;
 mod derivative;
 mod doctor;
 mod dry_run;
+mod encoding;
 mod farm;
 mod faults;
 mod flavour;
