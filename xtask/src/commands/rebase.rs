@@ -109,7 +109,7 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
     let to_branch = args.to_branch.as_ref().map(|name| branch_name::new(repo, name)).transpose()?;
     let name = branch::current(repo)?;
     branch::clean(fx, &workspace.root)?;
-    let history = History::read(repo, repo.head()?.peel_to_commit()?.id())?;
+    let mut history = History::read(repo, repo.head()?.peel_to_commit()?.id())?;
     let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
     let tag = match &args.tag {
         Some(tag) => super::vendor_tag(tag)?,
@@ -141,7 +141,7 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
         fetched.lend(session)?;
         let id = fetched.record(session)?;
         let root = Root::read(&repo.find_commit(id)?)?;
-        let lab = history.lab(session, Edits::Refused)?;
+        let lab = history.lab(fx, session, Edits::Refused)?;
         let step = fx.ui.step(&format!("replay {}", count(lab.len(), "commit")));
         let carry = Carry { settings, tag: Some((history.root.tag.name().to_owned(), tag.name().to_owned())) };
         let replayed = replay(session, id, &lab, &carry)?;

@@ -56,6 +56,11 @@ pub fn run(fx: &Effects) -> Result<()> {
     }
     let last = built.first().map(|(_, _, of)| of);
     match last {
+        _ if history.unmarked().is_some() => {
+            let why =
+                "the message of the generated commit was replaced: it is made again, and what is yours in it kept";
+            next(fx, "cargo xtask flavour regen", why);
+        }
         _ if history.mixed().next().is_some() => {
             next(fx, "cargo xtask flavour regen", "the generated commit has changes of yours: they become a commit");
         }

@@ -45,7 +45,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     }
     let name = branch::current(&repo)?;
     branch::clean(fx, &workspace.root)?;
-    let history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
+    let mut history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
     let who = branch::identity(fx, &workspace.root)?;
     let from = match args.from {
         Some(from) => from,
@@ -79,7 +79,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
             new.id()
         );
         let upgrade = session.commit(&who, &who, &message, wanted, &[before])?;
-        let commits: Vec<Oid> = history.lab(session, Edits::Refused)?.into_iter().chain([upgrade]).collect();
+        let commits: Vec<Oid> = history.lab(fx, session, Edits::Refused)?.into_iter().chain([upgrade]).collect();
         let replayed = replay(session, history.root.id, &commits, &Carry::default())?;
         if base == wanted || replayed.dropped.contains(&upgrade) {
             guard::set(fx, &repo)?;

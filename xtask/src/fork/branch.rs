@@ -109,6 +109,15 @@ pub fn identity(fx: &Effects, dir: &Utf8Path) -> Result<Signature<'static>> {
     parse().with_context(|| format!("git signs as `{said}`, which cannot be read"))
 }
 
+/// The tree with the generated files.
+///
+/// # Errors
+/// Those of git.
+pub fn laid(session: &Session, inputs: &Inputs, made: &target::Made) -> Result<Oid> {
+    let tree = overlay::lay(session, inputs.tree, &made.files)?;
+    overlay::without(session, tree, &made.gone)
+}
+
 /// The generated commit on top of `parent`. Its bytes follow from its inputs: the maintainer is a setting
 /// and the date is the tag's, so it is the same whoever makes it.
 ///
@@ -116,8 +125,7 @@ pub fn identity(fx: &Effects, dir: &Utf8Path) -> Result<Signature<'static>> {
 /// Those of git.
 pub fn generated(session: &Session, inputs: &Inputs, made: &target::Made, parent: Oid) -> Result<Oid> {
     let (maintainer, version) = (made.maintainer.as_str(), made.version.as_str());
-    let tree = overlay::lay(session, inputs.tree, &made.files)?;
-    let tree = overlay::without(session, tree, &made.gone)?;
+    let tree = laid(session, inputs, made)?;
     let (name, address) = maintainer.split_once(" <").unwrap_or((maintainer, ""));
     let who = Signature::new(name, address.trim_end_matches('>'), &Time::new(inputs.time, 0))?;
     let files = changes(session.repo, inputs.tree, tree)?;

@@ -14,6 +14,7 @@ use git2::{Commit, Oid, Repository};
 use super::history::Root;
 use super::stale::INPUTS;
 use super::tree::{changes, file_mode, Change, Entry};
+use super::unmarked;
 use crate::effects::{Session, Signed};
 use crate::formats::tag::Tag;
 
@@ -47,6 +48,8 @@ pub enum Part {
     Lab,
     Generated,
     Mixed(Mixed),
+    /// It has generated files, and no record of which: only generating them again tells (`unmarked.rs`).
+    Unmarked,
 }
 
 /// A generated commit that was changed since.
@@ -71,26 +74,34 @@ pub fn claims(commit: &Commit) -> bool {
 pub fn part(repo: &Repository, root: &Root, commit: &Commit) -> Result<Part> {
     let message = String::from_utf8_lossy(commit.message_bytes());
     let record = record(&message);
-    if record.is_empty() && !is_unrecorded(&message) {
-        return Ok(Part::Lab);
+    if record.is_empty() {
+        return Ok(match is_unrecorded(&message) {
+            true if untouched(commit, root)? => Part::Generated,
+            true => Part::Unmarked,
+            false if unmarked::may_be(repo, commit)? => Part::Unmarked,
+            false => Part::Lab,
+        });
     }
-    if record.is_empty() && untouched(commit, root)? {
-        return Ok(Part::Generated);
-    }
+    let known = |path: &str| record.get(path).map(|(mode, id)| (*mode != 0).then_some((*mode, *id)));
+    Ok(divided(commit.id(), changes(repo, commit.parent(0)?.tree_id(), commit.tree_id())?, known))
+}
+
+/// Divides the changes in a commit by what the generator has made of each path: `None` for those that it does not
+/// make, `Some(None)` for those that it takes away.
+pub fn divided(id: Oid, changes: Vec<Change>, made_of: impl Fn(&str) -> Option<Option<Entry>>) -> Part {
     let (mut made, mut foreign, mut edited) = (0, Vec::new(), Vec::new());
-    for change in changes(repo, commit.parent(0)?.tree_id(), commit.tree_id())? {
-        match record.get(change.path.as_str()) {
-            Some(entry) if recorded(&change) == *entry => made += 1,
+    for change in changes {
+        match made_of(&change.path) {
+            Some(entry) if change.new == entry => made += 1,
             Some(_) => edited.push(change.path),
-            None if record.is_empty() && is_packaging(&change.path) => edited.push(change.path),
             None => foreign.push(change),
         }
     }
-    Ok(match (foreign.is_empty(), edited.is_empty()) {
+    match (foreign.is_empty(), edited.is_empty()) {
         (true, true) => Part::Generated,
         (false, true) if made == 0 => Part::Lab,
-        _ => Part::Mixed(Mixed { id: commit.id(), foreign, edited }),
-    })
+        _ => Part::Mixed(Mixed { id, foreign, edited }),
+    }
 }
 
 impl Mixed {
@@ -154,12 +165,6 @@ fn is_unrecorded(message: &str) -> bool {
 fn untouched(commit: &Commit, root: &Root) -> Result<bool> {
     let signed = Signed::of(commit)?;
     Ok(signed.author == signed.committer && commit.time().seconds() == root.time && commit.time().offset_minutes() == 0)
-}
-
-/// Could the generator have made the file? It makes no metadata of flavours where the lab has its own.
-fn is_packaging(path: &str) -> bool {
-    let top = path.split('/').next().unwrap_or(path);
-    (top == "debian" || top.starts_with("debian.")) && !path.starts_with("debian.master/control.d/vars.")
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use anyhow::{Context, Result};
 use git2::{Commit, Oid, Repository};
 
 use super::generated::{self, Mixed, Part};
-use crate::effects::Session;
+use super::unmarked;
+use crate::effects::{Effects, Session};
 use crate::error::{Failure, Kind};
 use crate::formats::tag::Tag;
 
@@ -58,6 +59,12 @@ impl History {
         self.commits.last().is_some_and(|(_, part)| matches!(part, Part::Generated))
     }
 
+    /// The first commit with generated files of which its message has no record: how much of it is the user's is not
+    /// known before [`History::lab`].
+    pub fn unmarked(&self) -> Option<Oid> {
+        self.commits.iter().find(|(_, part)| matches!(part, Part::Unmarked)).map(|(id, _)| *id)
+    }
+
     /// Generated commits that were changed since.
     pub fn mixed(&self) -> impl Iterator<Item = &Mixed> {
         self.commits.iter().filter_map(|(_, part)| if let Part::Mixed(mixed) = part { Some(mixed) } else { None })
@@ -67,7 +74,10 @@ impl History {
     ///
     /// # Errors
     /// Generated files were edited, and that is refused.
-    pub fn lab(&self, session: &Session, edits: Edits) -> Result<Vec<Oid>> {
+    pub fn lab(&mut self, fx: &Effects, session: &Session, edits: Edits) -> Result<Vec<Oid>> {
+        for (id, part) in self.commits.iter_mut().filter(|(_, part)| matches!(part, Part::Unmarked)) {
+            *part = unmarked::part(fx, session, &self.root, *id)?;
+        }
         let edited: Vec<&str> = self.mixed().flat_map(|m| &m.edited).map(String::as_str).collect();
         if let Some(first) = self.mixed().find(|m| !m.edited.is_empty() && edits == Edits::Refused) {
             fail!(Repository, "generated files were edited in `{:.12}`: {}", first.id, named(&edited);
@@ -78,7 +88,7 @@ impl History {
             match part {
                 Part::Lab => lab.push(*id),
                 Part::Mixed(mixed) if mixed.foreign().next().is_some() => lab.push(mixed.lab(session)?),
-                Part::Mixed(_) | Part::Generated => {}
+                Part::Mixed(_) | Part::Generated | Part::Unmarked => {}
             }
         }
         Ok(lab)
@@ -89,6 +99,10 @@ impl History {
     /// # Errors
     /// There is none, or it has other changes in it.
     pub fn whole(&self) -> Result<Oid> {
+        if let Some(id) = self.unmarked() {
+            fail!(Repository, "`{id:.12}` has generated files, and its message has no record of them";
+                "`cargo xtask flavour regen` makes the generated commit again; what else it has becomes a commit of yours");
+        }
         let Some(generated) = self.generated() else {
             fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
         };

@@ -28,6 +28,7 @@ pub mod stale;
 pub mod stopped;
 pub mod switch;
 pub mod tree;
+mod unmarked;
 mod work_tree;
 
 pub use crate::effects::backup;

@@ -134,9 +134,10 @@ fn report(desk: &Desk, session: &Session, state: &Stopped, replayed: &Replayed, 
     if did == Did::Done {
         // The first commit is this repository's files: whole files, and no patch.
         if let Some((first, new_first)) = kept.first() {
-            let old = History::read(repo, Oid::from_str(&state.old)?)?;
+            let mut old = History::read(repo, Oid::from_str(&state.old)?)?;
+            let lab = old.lab(fx, session, Edits::Dropped)?;
             old.mixed().for_each(|mixed| branch::taken_out(fx, mixed));
-            let before = before(session, *first, &old.lab(session, Edits::Dropped)?)?;
+            let before = before(session, *first, &lab)?;
             // git refuses an empty range; what was dropped is said below.
             if before != *first && made.lab != *new_first {
                 let (before, after) = (format!("{first}..{before}"), format!("{new_first}..{}", made.lab));

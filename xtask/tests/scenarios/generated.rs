@@ -189,16 +189,103 @@ fn what_only_git_or_an_older_version_did_to_it_leaves_it_generated() {
     assert!(lab.xtask(&[]).ok().stdout.contains("cargo xtask build"));
     lab.xtask(&["flavour", "regen"]).ok();
     assert_eq!(tip(&lab), start);
-    // Changed since, by somebody else: how much of it is theirs cannot be told.
+    // Changed since, by somebody else.
     driver(&lab);
     lab.git("kernel", &["add", "--all"]);
     let tree = lab.git("kernel", &["write-tree"]);
     back(&lab, &signed("member", &tree));
-    lab.xtask(&["flavour", "regen"]).fails(7, &["generated files were edited", "--drop-edits"]);
-    lab.xtask(&["flavour", "regen", "--drop-edits"]).ok();
+    lab.xtask(&["flavour", "regen"]).says(&["no record", "a commit of yours"]);
     kept(&lab, "drivers/lab.c and 1 more: changed in the generated commit");
     assert_eq!(
         lab.git("kernel", &["show", "--no-patch", "--format=%s", "HEAD~2"]),
         format!("Workflow for the fork of {TAG}")
     );
+}
+
+/// Messages that have no record of the generated files, and the subject that work beside them gets.
+const WITHOUT_RECORD: [(&str, &str); 3] = [
+    ("new message", "new message"),
+    ("drivers: the lab's own\n\nFork-Generated: flavour", "drivers: the lab's own"),
+    ("Generated: 1.2-3\n\nFork-Generated: flavour", "drivers/lab.c and 1 more: changed in the generated commit"),
+];
+
+#[test]
+fn a_message_in_the_place_of_the_record_costs_nothing_but_itself() {
+    let lab = lab();
+    let start = tip(&lab);
+    lab.write("vendor/lib/news.txt", "6.1.43\n");
+    lab.tag("vendor", NEXT);
+    for (message, _) in WITHOUT_RECORD {
+        back(&lab, &start);
+        lab.git("kernel", &["commit", "--quiet", "--amend", "--message", message]);
+        let amended = tip(&lab);
+        let said = lab.xtask(&[]).ok().stdout;
+        assert!(said.contains("cargo xtask flavour regen") && said.contains("was replaced"), "{said}");
+        lab.xtask(&["build", "--flavour", "slim", "--cross"]).fails(7, &["no record", "flavour regen"]);
+        lab.xtask(&["flavour", "check"]).fails(1, &["no record", "flavour regen"]);
+        let words = ["nothing of yours but its message", "which is kept as refs/fork/backup/6.1-tickless/"];
+        lab.xtask(&["flavour", "regen"]).says(&words);
+        assert_eq!(tip(&lab), start);
+        assert!(lab.xtask(&["rebase", "--status"]).ok().stdout.contains(&amended[..12]));
+
+        back(&lab, &amended);
+        lab.xtask(&["rebase", NEXT]).says(&["nothing of yours but its message"]);
+        let generated = lab.git("kernel", &["show", "--format=", "--name-only", "HEAD"]);
+        assert!(generated.contains("debian/rules"), "{generated}");
+        assert_eq!(lab.git("kernel", &["rev-list", "--count", "HEAD"]), "3");
+        lab.xtask(&["flavour", "check"]).ok();
+        lab.xtask(&["rebase", "--undo"]).ok();
+        assert_eq!(tip(&lab), amended);
+    }
+}
+
+#[test]
+fn work_under_a_message_in_the_place_of_the_record_is_a_commit_of_the_lab_s() {
+    let lab = lab();
+    let start = tip(&lab);
+    lab.write("vendor/lib/news.txt", "6.1.43\n");
+    lab.tag("vendor", NEXT);
+    for (message, subject) in WITHOUT_RECORD {
+        back(&lab, &start);
+        driver(&lab);
+        lab.git("kernel", &["commit", "--quiet", "--all", "--amend", "--message", message]);
+        let amended = tip(&lab);
+        assert!(lab.xtask(&[]).ok().stdout.contains("cargo xtask flavour regen"));
+        lab.xtask(&["build", "--flavour", "slim", "--cross"]).fails(7, &["no record", "flavour regen"]);
+        lab.xtask(&["flavour", "regen"]).says(&["drivers/lab.c", "a commit of yours"]);
+        kept(&lab, subject);
+        back(&lab, &amended);
+        lab.xtask(&["rebase", NEXT]).says(&["drivers/lab.c", "a commit of yours"]);
+        kept(&lab, subject);
+    }
+    // Edits of generated files are refused by name, as they are with a record.
+    back(&lab, &start);
+    driver(&lab);
+    lab.edit("kernel/debian.master/config/arm64/config.flavour.slim", "CONFIG_HZ_100=y", "CONFIG_HZ_250=y");
+    lab.git("kernel", &["commit", "--quiet", "--all", "--amend", "--message", "new message"]);
+    for command in [&["flavour", "regen"][..], &["rebase", NEXT]] {
+        lab.xtask(command).fails(7, &["generated files were edited", "config.flavour.slim", "--drop-edits"]);
+    }
+    lab.xtask(&["flavour", "regen", "--drop-edits"]).ok();
+    kept(&lab, "new message");
+}
+
+#[test]
+fn the_vendor_s_own_packaging_is_told_from_the_lab_s_work_without_a_record() {
+    let lab = Lab::new();
+    let url = crate::ubuntu::vendor(&lab, "6.1.0-7.9");
+    lab.xtask(&["fork", crate::ubuntu::TAG, "--url", &url]).ok();
+    let start = tip(&lab);
+    lab.git("kernel", &["commit", "--quiet", "--amend", "--message", "new message"]);
+    lab.xtask(&["flavour", "regen"]).says(&["nothing of yours but its message"]);
+    assert_eq!(tip(&lab), start);
+    driver(&lab);
+    lab.git("kernel", &["commit", "--quiet", "--all", "--amend", "--message", "new message"]);
+    lab.xtask(&["flavour", "regen"]).says(&["drivers/lab.c", "a commit of yours"]);
+    kept(&lab, "new message");
+    // A commit of the lab's that only touches the packaging stays one.
+    lab.edit("kernel/debian.master/control.stub.in", " bc,\n", " bc,\n dwarves,\n");
+    lab.commit("kernel", "dwarves");
+    lab.xtask(&["flavour", "regen"]).ok();
+    assert_eq!(lab.git("kernel", &["log", "-1", "--format=%s", "HEAD~1"]), "dwarves");
 }

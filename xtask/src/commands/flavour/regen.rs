@@ -21,8 +21,8 @@ pub struct Args {
 }
 
 /// The branch made anew on the snapshot that it stands on; where nothing has changed, with the same ids.
-fn made(fx: &Effects, session: &Session, history: &History, edits: Edits) -> Result<Made> {
-    let lab = history.lab(session, edits)?;
+fn made(fx: &Effects, session: &Session, history: &mut History, edits: Edits) -> Result<Made> {
+    let lab = history.lab(fx, session, edits)?;
     let replayed = replay(session, history.root.id, &lab, &Carry::default())?;
     branch::whole(fx, session, &history.root, &replayed)
 }
@@ -37,10 +37,10 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<()> {
     recover(fx, &workspace.root, &repo, &journal)?;
     let name = branch::current(&repo)?;
     branch::clean(fx, &workspace.root)?;
-    let history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
+    let mut history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
     fx.session(&repo, |session| {
         let edits = if args.drop_edits { Edits::Dropped } else { Edits::Refused };
-        let made = made(fx, session, &history, edits)?;
+        let made = made(fx, session, &mut history, edits)?;
         if made.tip == history.tip {
             fx.ui.note(&format!("The generated commit is right as it is: {}.", made.version));
             return Ok(());
@@ -63,9 +63,10 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<()> {
 /// They differ.
 pub fn check(fx: &Effects, workspace: &Workspace) -> Result<()> {
     let repo = repository(&workspace.root)?;
-    let history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
+    let mut history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
+    let unmarked = history.unmarked();
     let different = fx.session(&repo, |session| {
-        let tip = made(fx, session, &history, Edits::Refused)?.tip;
+        let tip = made(fx, session, &mut history, Edits::Refused)?.tip;
         let (old, new) = (session.repo.find_commit(history.tip)?.tree()?, session.repo.find_commit(tip)?.tree()?);
         let diff = session.repo.diff_tree_to_tree(Some(&old), Some(&new), None)?;
         Ok(diff.deltas().filter_map(|d| d.new_file().path().map(|p| p.display().to_string())).collect::<Vec<_>>())
@@ -73,6 +74,9 @@ pub fn check(fx: &Effects, workspace: &Workspace) -> Result<()> {
     if let Some(mixed) = history.mixed().next() {
         mixed.foreign().for_each(|path| fx.ui.data(path));
         fail!(Check, "the generated commit `{:.12}` has other changes in it", mixed.id; "`cargo xtask flavour regen` makes a commit of yours of them");
+    }
+    if let Some(id) = unmarked {
+        fail!(Check, "the message of `{id:.12}` has no record of the generated files in it"; "cargo xtask flavour regen");
     }
     if different.is_empty() {
         fx.ui.note("The generated files are what `flavour regen` makes.");
