@@ -69,13 +69,13 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         None => Tag::parse(&tag_of(&repo, old.tree)?)?,
     };
     let url = args.url.as_deref().unwrap_or(&here.settings.url);
-    let fetched = snapshot::fetch(fx, url, &tag, None)?;
+    let source = repository(&here.root)?;
+    let ours = source.head()?.peel_to_tree()?;
+    let fetched = snapshot::fetch(fx, url, &tag, None, &ours)?;
     if fetched.tree != old.tree {
         fail!(Input, "the fork's first commit {:.12} does not have the tree of {}", old.root, tag.name();
             "`--tag` names another; a first commit with changes of its own has to be split by hand");
     }
-    let source = repository(&here.root)?;
-    let ours = source.head()?.peel_to_tree()?;
     let tip_tree = repo.find_commit(tip)?.tree_id();
     fx.session(&repo, |session| {
         fetched.lend(session)?;

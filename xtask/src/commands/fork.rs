@@ -116,7 +116,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
     branch::clean(fx, &workspace.root)?;
 
     let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
-    let fetched = snapshot::fetch(fx, url, tag, None)?;
+    let fetched = snapshot::fetch(fx, url, tag, None, &head.tree()?)?;
     let version = fx.session(&repo, |session| {
         fetched.lend(session)?;
         let root = fetched.record(session)?;

@@ -136,7 +136,7 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
     let mut settings = vec![("tag", tag.name().to_owned())];
     settings.extend(args.url.iter().map(|url| ("url", url.clone())));
     let known = snapshot::Known { root: &history.root, objects: workspace.objects()? };
-    let fetched = snapshot::fetch(fx, url, &tag, Some(&known))?;
+    let fetched = snapshot::fetch(fx, url, &tag, Some(&known), &repo.head()?.peel_to_tree()?)?;
     fx.session(repo, |session| {
         fetched.lend(session)?;
         let id = fetched.record(session)?;

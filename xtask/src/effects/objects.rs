@@ -57,21 +57,6 @@ pub fn sound(tree: &Tree) -> Result<()> {
     Ok(())
 }
 
-/// [`sound`] of a tree and of all below it.
-///
-/// # Errors
-/// As there.
-pub fn sound_below(repo: &Repository, tree: Oid) -> Result<()> {
-    let (mut seen, mut left) = (HashSet::new(), vec![tree]);
-    while let Some(id) = left.pop() {
-        let tree = repo.find_tree(id)?;
-        sound(&tree)?;
-        let below = tree.iter().filter(|e| e.kind() == Some(ObjectType::Tree)).map(|e| e.id());
-        left.extend(below.filter(|id| seen.insert(*id)));
-    }
-    Ok(())
-}
-
 /// Where a ref is to go. `old` is what it must be at (`None`: not there yet), `new` where it is to be
 /// (`None`: gone).
 #[derive(Clone, Copy)]
@@ -341,39 +326,5 @@ impl Session<'_> {
     /// The directory that objects and branches are in: a linked work tree has only its HEAD for itself.
     fn git_dir(&self) -> Result<&Utf8Path> {
         Utf8Path::from_path(self.repo.commondir()).context("the repository's path is not UTF-8")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use git2::{ObjectType, Oid, Repository};
-
-    use super::sound_below;
-
-    #[test]
-    fn names_that_lead_elsewhere() {
-        let dir = tempfile::tempdir().unwrap();
-        let repo = Repository::init_bare(dir.path()).unwrap();
-        let odb = repo.odb().unwrap();
-        let blob = odb.write(ObjectType::Blob, b"../../..").unwrap();
-        let tree = |entries: &[(&str, &str, Oid)]| {
-            let mut bytes = Vec::new();
-            for (mode, name, id) in entries {
-                bytes.extend(format!("{mode} {name}\0").bytes());
-                bytes.extend(id.as_bytes());
-            }
-            odb.write(ObjectType::Tree, &bytes).unwrap()
-        };
-        let below = tree(&[("100644", "..a", blob), ("100644", "b", blob), ("40000", "c", tree(&[]))]);
-        let fine = tree(&[("40000", "a", below), ("100644", "b", blob), ("40000", "scripts", below)]);
-        sound_below(&repo, fine).unwrap();
-        for name in [".", "..", "a/b", ".git", ".GiT"] {
-            let bad = tree(&[("40000", "scripts", tree(&[("40000", name, below)]))]);
-            let said = sound_below(&repo, bad).unwrap_err().to_string();
-            assert!(said.contains(&format!("`{name}` in the tree")), "{said}");
-        }
-        let twice = tree(&[("120000", "a", blob), ("100644", "a-b", blob), ("40000", "a", below)]);
-        let said = sound_below(&repo, twice).unwrap_err().to_string();
-        assert!(said.ends_with("is there twice"), "{said}");
     }
 }

@@ -29,6 +29,7 @@ pub mod stopped;
 pub mod switch;
 pub mod tree;
 mod unmarked;
+mod vendor_tree;
 mod work_tree;
 
 pub use crate::effects::backup;

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use git2::Oid;
+use git2::{Oid, Tree};
 
 use super::history::Root;
-use crate::effects::{repository, sound_below, Effects, Run, Scratch, Session, Signed};
+use super::vendor_tree;
+use crate::effects::{repository, Effects, Run, Scratch, Session, Signed};
 use crate::error::{Failure, Kind};
 use crate::formats::tag::Tag;
 
@@ -29,11 +30,12 @@ pub struct Fetched {
 }
 
 /// Fetches one tag without its history, into a scratch repository: a fetch into the fork itself would make
-/// it a shallow one for good.
+/// it a shallow one for good. `ours` is the tree with this repository's files.
 ///
 /// # Errors
-/// The address does not answer ([`Kind::Network`]); it has no such tag, or its tree no honest names ([`Kind::Input`]).
-pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>) -> Result<Fetched> {
+/// The address does not answer ([`Kind::Network`]); it has no such tag ([`Kind::Input`]), or [`vendor_tree::check`]
+/// refuses its tree.
+pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>, ours: &Tree) -> Result<Fetched> {
     let step = fx.ui.step(&format!("fetch {}", tag.name()));
     let scratch = fx.scratch("fetch")?;
     let dir = scratch.join("tag.git");
@@ -57,7 +59,7 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>) -> Resul
 
     let repo = repository(&dir)?;
     let (id, tree, time) = commit_of(&repo, tag)?;
-    sound_below(&repo, tree)?;
+    vendor_tree::check(&repo, tree, ours)?;
     step.done("");
     Ok(Fetched { tag: tag.clone(), commit: id, tree, time, dir, _scratch: scratch })
 }

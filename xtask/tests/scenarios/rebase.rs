@@ -247,3 +247,22 @@ fn what_a_release_brings_to_a_flavour_is_listed() {
     }
     sound(&lab);
 }
+
+#[test]
+fn a_release_that_brings_what_programs_obey_is_refused() {
+    let (lab, _) = lab();
+    let before = tip(&lab);
+    // Cargo merges `.cargo/config` with the `config.toml` of ours, and runs `xtask/build.rs` when it compiles.
+    let obeyed =
+        [".cargo/config", "xtask/build.rs", "rust-toolchain.toml", "drivers/net/.cargo/config.toml", ".gitlab-ci.yml"];
+    for (n, path) in obeyed.iter().enumerate() {
+        lab.write(&format!("vendor/{path}"), "[build]\nrustc-wrapper = \"scripts/theirs\"\n");
+        lab.tag("vendor", &format!("v6.1.{}", 50 + n));
+        let said = lab.xtask(&["rebase", &format!("v6.1.{}", 50 + n)]);
+        let name = path.trim_end_matches("/config").trim_end_matches("/config.toml").trim_end_matches("/build.rs");
+        said.fails(7, &[&format!("the vendor's tree has `{name}`"), "hint:"]);
+        assert_eq!(tip(&lab), before);
+        lab.git("vendor", &["rm", "--quiet", "-r", "-f", path]);
+    }
+    sound(&lab);
+}
