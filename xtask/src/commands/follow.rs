@@ -246,8 +246,11 @@ fn packages(
 
 /// Boots them; a sentence for each boot.
 fn boots(fx: &Effects, workspace: &Workspace, dir: &Utf8Path) -> Result<String> {
-    let said = boot::boot(fx, workspace, dir, &boot::Args::default())?;
-    Ok(said.iter().map(|sentence| format!("\n- {sentence}")).collect::<String>() + "\n")
+    let mut text = String::new();
+    for sentence in boot::boot(fx, workspace, dir, &boot::Args::default())? {
+        write!(text, "\n- {sentence}")?;
+    }
+    Ok(text + "\n")
 }
 
 /// Pushes the branch; GitLab makes a merge request of the options.

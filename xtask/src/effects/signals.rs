@@ -37,7 +37,7 @@ pub fn install() -> Result<()> {
 fn ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
-    mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| (mask >> (signal - 1)) & 1 == 1)
 }
 
 /// Kills every process below this one: those that a killed sbuild leaves running in its chroot, above all.

@@ -67,7 +67,7 @@ impl Abi {
     /// vendor's. It stays a number, for Ubuntu's rules calculate with it and modules compare it
     /// (`UTS_UBUNTU_RELEASE_ABI`), and keeps the vendor's order.
     pub fn unique(self, id: &[u8]) -> Abi {
-        let number = id.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        let number = id.iter().take(8).fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
         Abi { abinum: format!("{}{:09}", self.abinum, number % 1_000_000_000), ..self }
     }
 

@@ -47,7 +47,7 @@ impl CpuList {
     pub fn to_mask(&self) -> String {
         let groups = self.iter().max().map_or(1, |most| most / 32 + 1);
         let word =
-            |group: usize| (0..32).filter(|bit| self.contains(group * 32 + bit)).fold(0u32, |w, bit| w | 1 << bit);
+            |group: usize| (0..32).filter(|bit| self.contains(group * 32 + bit)).fold(0u32, |w, bit| w | (1 << bit));
         let words: Vec<String> = (0..groups).rev().map(|g| format!("{:08x}", word(g))).collect();
         words.join(",")
     }

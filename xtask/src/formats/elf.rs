@@ -53,7 +53,7 @@ pub fn without_signature(bytes: &[u8]) -> &[u8] {
         return bytes;
     };
     let Some(info) = info_end.checked_sub(SIGNATURE_INFO) else { return bytes };
-    let length = bytes[info + 8..info_end].iter().fold(0usize, |n, b| n << 8 | usize::from(*b));
+    let length = bytes[info + 8..info_end].iter().fold(0usize, |n, b| (n << 8) | usize::from(*b));
     let names = usize::from(bytes[info + 3]) + usize::from(bytes[info + 4]);
     info.checked_sub(length.saturating_add(names)).map_or(bytes, |end| &bytes[..end])
 }

@@ -21,7 +21,7 @@ fn sums(package: &Package) -> Vec<Finding> {
         let Some((sum, path)) = line.split_once("  ") else { continue };
         let what = match package.files.get(path) {
             None => "md5sums has it, and the package has not",
-            Some((entry, content)) if entry.kind == Kind::File && content.md5.is_some_and(|m| hex(&m) != sum) => {
+            Some((entry, content)) if entry.kind == Kind::File && content.md5.is_some_and(|m| hex(m) != sum) => {
                 "it is not what md5sums says"
             }
             _ => continue,
@@ -40,6 +40,6 @@ fn sums(package: &Package) -> Vec<Finding> {
     found
 }
 
-fn hex(sum: &[u8]) -> String {
-    sum.iter().map(|b| format!("{b:02x}")).collect()
+fn hex(sum: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(sum))
 }
