@@ -35,6 +35,9 @@ pub struct Args {
     pub yes: bool,
 }
 
+/// The oldest Rust that this repository supports.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+
 /// One check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Check {
@@ -95,10 +98,7 @@ fn one(fx: &Effects, root: &Utf8Path, check: Check, full: bool) -> Result<Did> {
     let test = "`cargo test NAME` runs one";
     match check {
         Check::Format => cargo(fx, root, "format", &["fmt", "--all", "--check"], "cargo fmt"),
-        Check::Lints => {
-            let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
-            cargo(fx, root, "lints", &lints, "cargo clippy")
-        }
+        Check::Lints => lints(fx, root),
         Check::Unit => {
             cargo(fx, root, "unit tests", &["test", "--workspace", "--lib", "--bins", "--no-fail-fast"], test)
         }
@@ -111,6 +111,29 @@ fn one(fx: &Effects, root: &Utf8Path, check: Check, full: bool) -> Result<Did> {
         Check::Advisories => deny(fx, root, "advisories", &["advisories"]),
         Check::Pipelines => pipelines(fx, root),
     }
+}
+
+/// Clippy and the compiler's own warnings. They differ between releases of Rust: each adds some and takes others back,
+/// so code without warnings under one has some under the next. They are errors under the oldest supported release,
+/// where they never change, and shown under any other.
+fn lints(fx: &Effects, root: &Utf8Path) -> Result<Did> {
+    let rustc = fx.read(cmd!(fx.sh, "rustc --version"))?.text();
+    let mut args = vec!["clippy", "--workspace", "--all-targets", "--quiet"];
+    let errors = is_oldest(&rustc);
+    if errors {
+        args.extend(["--", "-D", "warnings"]);
+    }
+    let did = cargo(fx, root, "lints", &args, "cargo clippy")?;
+    if !errors && did == Did::Done {
+        fx.ui.note(&format!("Warnings are errors under Rust {OLDEST} alone; this is {rustc}."));
+    }
+    Ok(did)
+}
+
+/// Is this `rustc --version` of the oldest supported release?
+fn is_oldest(rustc: &str) -> bool {
+    let version = rustc.split(' ').nth(1).and_then(|version| version.strip_prefix(OLDEST));
+    version.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// What is taken from others, by `ci/deny.toml`.
@@ -148,4 +171,22 @@ fn cargo(fx: &Effects, root: &Utf8Path, name: &str, args: &[&str], hint: &str) -
     let (first, rest) = args.split_first().unwrap_or((&"", &[]));
     let cargo = cmd!(fx.sh, "cargo {first} --manifest-path {manifest} {rest...}");
     fx.change(root, Run::from(cargo).on_terminal().or(Kind::Check, hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_release_is_told_from_others() {
+        for (rustc, oldest) in [
+            (format!("rustc {OLDEST}.1 (4eb161250 2025-03-15)"), true),
+            (format!("rustc {OLDEST}.0 (a1b2c3d4e 2025-02-17) (built from a source tarball)"), true),
+            (format!("rustc {OLDEST}0.0 (a1b2c3d4e 2035-02-17)"), false),
+            ("rustc 1.96.0-nightly (a1b2c3d4e 2026-05-01)".to_owned(), false),
+            ("rustc".to_owned(), false),
+        ] {
+            assert_eq!(is_oldest(&rustc), oldest, "{rustc}");
+        }
+    }
 }
