@@ -42,6 +42,7 @@ mod rebase;
 mod remote;
 mod root;
 mod sandbox;
+mod scripts;
 mod silence;
 mod stale;
 mod status;
