@@ -159,6 +159,7 @@ mod tests {
         ("apt-get", None),
         ("bash", None),
         ("cc", Some("gcc")),
+        ("cargo", None), // runs the scenarios
         ("chmod", None),
         ("cp", None),
         ("dpkg-deb", None),

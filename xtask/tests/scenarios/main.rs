@@ -33,6 +33,7 @@ mod lab;
 mod machine;
 mod new_files;
 mod odd;
+mod oldest_rust;
 mod packaging;
 mod publish;
 mod publish_place;
