@@ -63,6 +63,9 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     fx.read(fetch.or(Kind::Network, hint).watch(|line| fx.ui.progress(line)))?;
     let source = repository(&dir)?;
     let new = source.find_reference("refs/heads/new")?.peel_to_commit()?;
+    if let Some(path) = WORKFLOW.iter().find(|path| new.tree().is_ok_and(|t| t.get_path(path.as_ref()).is_err())) {
+        fail!(Input, "{from} has no `{path}`, so it is not a version of this workflow"; "`--from` names a clone of the repository that the fork was made with");
+    }
     step.done("");
 
     let desk = Desk { fx, workspace: &workspace, repo: &repo, journal: &journal };
@@ -98,6 +101,9 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         finish(&desk, session, state, &history.root, &replayed, history.tip)
     })
 }
+
+/// Files that each version of this repository has.
+const WORKFLOW: &[&str] = &[SETTINGS, "xtask/Cargo.toml", "xtask/packaging"];
 
 /// The tree that the fork's version of our files came from: by the trailer, else the first commit's own.
 fn base(repo: &Repository, source: &Repository, history: &History) -> Result<Oid> {

@@ -56,6 +56,8 @@ impl Set {
                     fail!(Input, "there is no package in {path}"; "`cargo xtask build` says where it puts them");
                 }
                 files.extend(found);
+            } else if path.exists() && path.extension() != Some("deb") {
+                fail!(Input, "`{path}` is not a package: its name does not end in .deb"; "name a directory of packages, or .deb files");
             } else if path.exists() {
                 // What the user names may be a link; what lies in a directory may not.
                 files.push(path.canonicalize_utf8().with_context(|| format!("cannot read {path}"))?);

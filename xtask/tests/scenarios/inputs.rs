@@ -51,6 +51,8 @@ fn wrong_arguments() {
             (&["fork", TAG, "--branch", "x", "--url", ""], 3, &["`--url`"]),
             (&["tags", "--url", "file:///nonexistent"], 5, &["file:///nonexistent", "--url"]),
             (&["upgrade", "--from", &other], 5, &["other", "--from"]),
+            (&["upgrade", "--from", "../vendor"], 3, &["has no `Cargo.toml`", "--from"]),
+            (&["compare", "Makefile", "Makefile"], 3, &["`Makefile` is not a package"]),
             (&["flavour", "diff", "nosuch", "slim"], 3, &["`nosuch`", "slim", "tickless"]),
             (&["flavour", "diff", "slim", "nosuch"], 3, &["`nosuch`", "slim", "tickless"]),
             (&["fork", "v6.1.43", "--url", &url], 7, &["6.1-tickless", "cargo xtask rebase v6.1.43"]),
