@@ -32,6 +32,9 @@ pub struct Metadata {
     pub variables: Vec<String>,
     /// Build dependencies that were replaced or left out, each with what for.
     pub substituted: BTreeMap<String, String>,
+    /// The compiler, where it is the one that the packaging pins.
+    #[serde(default)]
+    pub compiler: Option<String>,
     /// Symbols set from the build's compiler in its copy of the annotations, where that is not the series' own.
     pub from_compiler: BTreeMap<String, String>,
     /// How many compilations each machine of a farm did.

@@ -173,6 +173,9 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
     let content = content(chroot.as_ref());
     let inputs = plan::inputs(&plan, &content, &variables)?;
     say_substituted(fx, &plan.suite, &source);
+    if let Some(gcc) = &parts.compiler {
+        fx.ui.note(&format!("     compiled with {gcc}, which the packaging pins"));
+    }
 
     let Some(ready) = build_tree::ready(fx, &repo, &workspace.root, plan.history.tip)? else {
         return planned(fx, &plan, &room, &variables);
@@ -247,6 +250,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
 
     let metadata = Metadata {
         substituted: source.substituted,
+        compiler: parts.compiler,
         from_compiler: adapted.symbols,
         compiled_at: shares.into_iter().map(|s| (s.at, s.jobs)).collect(),
         cached: cached.map(|rate| (rate.hits, rate.hits + rate.misses)),
