@@ -13,7 +13,7 @@ use crate::fork::history::{History, Root};
 use crate::fork::message::summary;
 use crate::fork::replay::{Replayed, WORKFLOW};
 use crate::fork::switch::{recover, switch, Switch};
-use crate::fork::{backup, branch, driver, guard, overlay, snapshot, tree};
+use crate::fork::{backup, branch, driver, guard, here, overlay, snapshot, tree};
 use crate::formats::abi::Suffix;
 use crate::formats::changelog;
 use crate::formats::config::Config;
@@ -44,7 +44,7 @@ pub struct Args {
 /// # Errors
 /// See the README, "When it breaks".
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
-    let here = Workspace::here()?;
+    let own = Workspace::here()?;
     let Ok(dir) = args.dir.canonicalize_utf8() else {
         fail!(Input, "there is no directory {}", args.dir);
     };
@@ -52,7 +52,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let journal = fx.journal(&repo, "adopt")?;
     let finished = recover(fx, &dir, &repo, &journal)?.is_some();
     let name = branch::current(&repo)?;
-    let tip = repo.head()?.peel_to_commit()?.id();
+    let tip = here::commit(&repo)?.id();
     if History::find(&repo, tip)?.is_some() {
         fx.ui.note(&format!(
             "{} is a fork branch{}.",
@@ -68,9 +68,10 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         Some(tag) => super::vendor_tag(tag)?,
         None => Tag::parse(&tag_of(&repo, old.tree)?)?,
     };
-    let url = args.url.as_deref().unwrap_or(&here.settings.url);
-    let source = repository(&here.root)?;
-    let ours = source.head()?.peel_to_tree()?;
+    let url = args.url.as_deref().unwrap_or(&own.settings.url);
+    let source = repository(&own.root)?;
+    let head = here::commit(&source)?;
+    let ours = head.tree()?;
     let fetched = snapshot::fetch(fx, url, &tag, None, &ours)?;
     if fetched.tree != old.tree {
         fail!(Input, "the fork's first commit {:.12} does not have the tree of {}", old.root, tag.name();
@@ -79,25 +80,25 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let tip_tree = repo.find_commit(tip)?.tree_id();
     fx.session(&repo, |session| {
         fetched.lend(session)?;
-        session.lend(&here.objects()?)?;
+        session.lend(&own.objects()?)?;
         let root = Root::read(&repo.find_commit(fetched.record(session)?)?)?;
         let (dir_name, found) = match Packaging::of(&repo, old.tree)? {
             Packaging::Ubuntu { dir } => (dir.clone(), flavours(&repo, &dir, old.tree, tip_tree)?),
             Packaging::Bundled => (String::new(), Vec::new()),
         };
 
-        let laid = overlay::ours_over(session, &here, &session.repo.find_tree(ours.id())?, old.tree)?;
-        let first = first_tree(session, &here, &old, &dir_name, &found, laid, &[("tag", tag.name()), ("url", url)])?;
+        let laid = overlay::ours_over(session, &own, &session.repo.find_tree(ours.id())?, old.tree)?;
+        let first = first_tree(session, &own, &old, &dir_name, &found, laid, &[("tag", tag.name()), ("url", url)])?;
         let message = format!(
             "{WORKFLOW}{}\n\nThe tool, its settings, the flavours' fragments and metadata.\n\n{FROM}: {}\n",
             tag.name(),
-            source.head()?.peel_to_commit()?.id()
+            head.id()
         );
         let lab = session.commit(&who, &who, &message, first, &[root.id])?;
         let replayed = take_over(session, &old, &dir_name, &found, lab)?;
         let made = branch::whole(fx, session, &root, &replayed)?;
 
-        session.import(&here.root, ours.id(), None)?;
+        session.import(&own.root, ours.id(), None)?;
         guard::set(fx, &repo)?;
         driver::set(fx, &repo)?;
         let kept = backup::next(&repo, backup::BACKUP, &name)?;

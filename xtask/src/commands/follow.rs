@@ -15,7 +15,8 @@ use crate::flavour::news::{self, News};
 use crate::fork::history::History;
 use crate::fork::idle::idle;
 use crate::fork::rebase::range_diff;
-use crate::fork::{backup, branch, branch_name, snapshot};
+use crate::fork::snapshot::{self, Newer};
+use crate::fork::{backup, branch, branch_name, here};
 use crate::formats::tag::Tag;
 use crate::ui::bytes;
 use crate::workspace::Workspace;
@@ -64,14 +65,19 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let workspace = Workspace::here()?;
     let root = workspace.root.clone();
     let repo = repository(&root)?;
-    if let Some(branch) = &args.branch {
-        on_branch(fx, &root, &repo, branch)?;
-    }
-    let before = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
+    let (own, before) = match &args.branch {
+        Some(branch) if on_branch(fx, &root, &repo, branch)? == Did::Planned => {
+            (branch_name::full(branch)?, here::history(&repo)?)
+        }
+        _ => here::fork_branch(&repo, &root)?,
+    };
     let releases = snapshot::releases(fx, &workspace.settings.url, &before.root.tag)?;
-    let Some(tag) = releases.successor() else {
-        fx.ui.note(&releases.none());
-        return Ok(());
+    let tag = match releases.newer(Some(before.root.commit))? {
+        Newer::Tag(tag) => tag,
+        Newer::No(sentence) => {
+            fx.ui.note(&sentence);
+            return Ok(());
+        }
     };
     let name = format!("release/{}", tag.name());
     if let Some(remote) = &args.push {
@@ -83,7 +89,6 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
             return Ok(());
         }
     }
-    let own = branch::current(&repo)?;
     if to_be_made(fx, &repo, tag, &name)? {
         rebase::to_branch(fx, tag.name(), &name)?;
     }
@@ -99,12 +104,16 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
 
 /// Checks the branch out where CI has checked out a commit alone. One that is there has to be that commit, or an
 /// ancestor of it: CI's clone may hold a branch of before.
-fn on_branch(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: &str) -> Result<()> {
+fn on_branch(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: &str) -> Result<Did> {
     let refname = branch_name::full(branch)?;
-    if !repo.head_detached()? {
-        return Ok(());
-    }
     idle(repo)?;
+    if !repo.head_detached()? {
+        let current = branch::current(repo)?;
+        if current != refname {
+            fail!(Repository, "`{}` is checked out, not `{branch}`", backup::short(&current); "git switch {branch}");
+        }
+        return Ok(Did::Done);
+    }
     let head = repo.head()?.peel_to_commit()?.id();
     let there = repo.refname_to_id(&refname).ok();
     if let Some(tip) = there {
@@ -118,8 +127,7 @@ fn on_branch(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: &str) -> 
             RefMove { name: &refname, old: there, new: Some(head), why: "follow: the commit that is checked out" };
         fx.session(repo, |session| session.publish(&[to_head]))?;
     }
-    fx.switch_to(root, branch)?;
-    Ok(())
+    fx.switch_to(root, branch)
 }
 
 /// Is the branch to be made? One that an earlier run has made goes first, since the lab's own may have changed; one
@@ -150,7 +158,7 @@ fn tried(
     own: &str,
 ) -> Result<()> {
     let root = &workspace.root;
-    let after = History::read(repo, repo.head()?.peel_to_commit()?.id())?;
+    let after = here::history(repo)?;
 
     let out = match &args.report {
         Some(dir) => Utf8PathBuf::try_from(std::path::absolute(dir)?)?,

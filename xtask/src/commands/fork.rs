@@ -11,7 +11,7 @@ use crate::flavour::target::Inputs;
 use crate::fork::history::History;
 use crate::fork::replay::WORKFLOW;
 use crate::fork::switch::{recover, switch, Switch};
-use crate::fork::{branch, branch_name, driver, guard, overlay, snapshot};
+use crate::fork::{branch, branch_name, driver, guard, here, overlay, snapshot};
 use crate::formats::tag::Tag;
 use crate::machine::disk::Room;
 use crate::settings;
@@ -102,7 +102,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
         fx.ui.note(&format!("The fork of {} is whole.", tag.name()));
         return Ok(());
     }
-    let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
+    let head = here::commit(&repo)?;
     let who = branch::identity(fx, &workspace.root)?;
     let name = match &args.branch {
         Some(name) => name.clone(),

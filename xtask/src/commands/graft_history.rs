@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::effects::{repository, Did, Effects};
 use crate::fork::graft::{can_filter, graft, grafted, replace_ref, ungraft, Added};
-use crate::fork::history::History;
+use crate::fork::here;
 use crate::fork::switch::recover;
 use crate::workspace::Workspace;
 
@@ -34,7 +34,7 @@ pub struct Args {
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let workspace = Workspace::here()?;
     let repo = repository(&workspace.root)?;
-    let root = History::read(&repo, repo.head()?.peel_to_commit()?.id())?.root;
+    let root = here::history(&repo)?.root;
     let is = grafted(&repo, root.id);
     let added = Added::read(&repo)?;
     if args.status {

@@ -3,15 +3,14 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{boot, build, fork};
 use crate::arch;
 use crate::effects::{repository, Effects};
-use crate::fork::branch;
-use crate::fork::history::History;
 use crate::fork::local::{self, Local};
+use crate::fork::{branch, here};
 use crate::machine::{self, Use, Wanted};
 use crate::ui::seconds;
 use crate::workspace::Workspace;
@@ -74,8 +73,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     }
     let workspace = Workspace::find(&dir)?;
     let repo = repository(&workspace.root)?;
-    let tip = repo.head().and_then(|h| h.peel_to_commit()).with_context(|| format!("{dir} has no commit"))?.id();
-    let history = History::read(&repo, tip)?;
+    let history = here::history(&repo)?;
     fx.ui.note(&format!("  {dir} is a fork of {}", history.root.tag.name()));
 
     let request =

@@ -5,12 +5,13 @@ use anyhow::Result;
 
 use super::resume;
 use crate::effects::{repository, Effects};
-use crate::fork::history::{Edits, History, Root};
+use crate::fork::history::{Edits, Root};
 use crate::fork::rebase::{finish, graft_too, stop_there, Desk};
 use crate::fork::replay::{replay, Carry};
+use crate::fork::snapshot::Newer;
 use crate::fork::stopped::Stopped;
 use crate::fork::switch::recover;
-use crate::fork::{backup, branch, branch_name, snapshot};
+use crate::fork::{backup, branch, branch_name, here, snapshot};
 use crate::ui::count;
 use crate::workspace::Workspace;
 
@@ -107,19 +108,17 @@ pub fn to_branch(fx: &Effects, tag: &str, name: &str) -> Result<()> {
 fn start(desk: &Desk, args: &Args) -> Result<()> {
     let Desk { fx, workspace, repo, .. } = desk;
     let to_branch = args.to_branch.as_ref().map(|name| branch_name::new(repo, name)).transpose()?;
-    let name = branch::current(repo)?;
+    let (name, mut history) = here::fork_branch(repo, &workspace.root)?;
     branch::clean(fx, &workspace.root)?;
-    let mut history = History::read(repo, repo.head()?.peel_to_commit()?.id())?;
     let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
     let tag = match &args.tag {
         Some(tag) => super::vendor_tag(tag)?,
         None => {
             let releases = snapshot::releases(fx, url, &history.root.tag)?;
-            match (releases.successor(), releases.all.is_empty()) {
-                (_, true) => fail!(Input, "{url} has no release of {}", history.root.tag.major_minor()),
-                (Some(tag), _) => tag.clone(),
-                (None, _) => {
-                    fx.ui.note(&releases.none());
+            match releases.newer(Some(history.root.commit))? {
+                Newer::Tag(tag) => tag.clone(),
+                Newer::No(sentence) => {
+                    fx.ui.note(&sentence);
                     history.root.tag.clone()
                 }
             }
@@ -136,7 +135,7 @@ fn start(desk: &Desk, args: &Args) -> Result<()> {
     let mut settings = vec![("tag", tag.name().to_owned())];
     settings.extend(args.url.iter().map(|url| ("url", url.clone())));
     let known = snapshot::Known { root: &history.root, objects: workspace.objects()? };
-    let fetched = snapshot::fetch(fx, url, &tag, Some(&known), &repo.head()?.peel_to_tree()?)?;
+    let fetched = snapshot::fetch(fx, url, &tag, Some(&known), &repo.find_commit(history.tip)?.tree()?)?;
     fx.session(repo, |session| {
         fetched.lend(session)?;
         let id = fetched.record(session)?;

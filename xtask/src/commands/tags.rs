@@ -4,8 +4,10 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::effects::Effects;
-use crate::fork::snapshot;
+use crate::effects::{repository, Effects};
+use crate::fork::here;
+use crate::fork::history::History;
+use crate::fork::snapshot::{self, Newer};
 use crate::formats::tag::Tag;
 use crate::workspace::Workspace;
 
@@ -42,9 +44,16 @@ struct Release {
 /// See the README, "When it breaks".
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let workspace = Workspace::here()?;
-    let own = Tag::parse(&workspace.settings.tag)?;
+    let repo = repository(&workspace.root)?;
+    // A fork that cannot be read whole (a shallow clone) still has its settings.
+    let fork = History::find(&repo, here::commit(&repo)?.id()).ok().flatten();
+    let own = match &fork {
+        Some(history) => history.root.tag.clone(),
+        None => Tag::parse(&workspace.settings.tag)?,
+    };
     let url = args.url.as_deref().unwrap_or(&workspace.settings.url);
     let releases = snapshot::releases(fx, url, &own)?;
+    let newer = releases.newer(fork.as_ref().map(|history| history.root.commit))?;
     let found: Vec<Release> = releases
         .all
         .iter()
@@ -59,8 +68,8 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         .collect();
     if args.json {
         fx.ui.data(&serde_json::to_string_pretty(&found)?);
-    } else if found.is_empty() {
-        fx.ui.note(&releases.none());
+    } else if let (Newer::No(sentence), false) = (newer, args.all) {
+        fx.ui.note(&sentence);
     } else {
         let mut rows = vec![["TAG", "VERSION", ""].map(str::to_owned).to_vec()];
         rows.extend(found.into_iter().map(|r| {

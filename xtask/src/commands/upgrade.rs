@@ -15,7 +15,7 @@ use crate::fork::replay::{replay, Carry};
 use crate::fork::snapshot::network;
 use crate::fork::stopped::Stopped;
 use crate::fork::switch::recover;
-use crate::fork::{branch, driver, guard};
+use crate::fork::{branch, driver, guard, here};
 use crate::workspace::{Workspace, OURS, SETTINGS};
 
 /// Bring a newer version of this repository's files into the fork
@@ -40,12 +40,8 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let journal = fx.journal(&repo, "upgrade")?;
     recover(fx, &workspace.root, &repo, &journal)?;
-    if let Some(stopped) = Stopped::read(&repo)?.filter(|s| !s.is_over(&repo)) {
-        fail!(Repository, "{} is under way", stopped.what; "`cargo xtask rebase --status` shows it");
-    }
-    let name = branch::current(&repo)?;
+    let (name, mut history) = here::fork_branch(&repo, &workspace.root)?;
     branch::clean(fx, &workspace.root)?;
-    let mut history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
     let who = branch::identity(fx, &workspace.root)?;
     let from = match args.from {
         Some(from) => from,

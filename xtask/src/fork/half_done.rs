@@ -72,6 +72,17 @@ impl HalfDone {
         [format!("`{}` moves the work tree to {to}; {ended}", self.what), paths]
     }
 
+    /// The error of a command that waits for it to be finished.
+    ///
+    /// # Errors
+    /// The repository's path is not UTF-8.
+    pub fn refusal(&self, repo: &Repository) -> Result<anyhow::Error> {
+        let [where_to, _] = self.sentences();
+        let hint =
+            self.command(repo)?.map_or("wait for it to end".to_owned(), |command| format!("`{command}` finishes it"));
+        Ok(Failure::new(error::Kind::Repository, where_to).hint(hint).into())
+    }
+
     /// The command that finishes it; none while a process is at work.
     ///
     /// # Errors

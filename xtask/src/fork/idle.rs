@@ -23,7 +23,7 @@ pub fn idle(repo: &Repository) -> Result<()> {
 /// One has.
 pub fn no_rebase(repo: &Repository) -> Result<()> {
     if let Some(stopped) = Stopped::read(repo)?.filter(|s| !s.is_over(repo)) {
-        fail!(Repository, "a {} has stopped and waits to be finished", stopped.what;
+        fail!(Repository, "the {} has stopped and waits to be finished", stopped.what;
             "`cargo xtask rebase --status` shows it; `--continue`, `--skip` and `--abort` end it");
     }
     Ok(())

@@ -14,6 +14,7 @@ pub mod generated;
 pub mod graft;
 pub mod guard;
 pub mod half_done;
+pub mod here;
 pub mod history;
 pub mod idle;
 pub mod left_out;

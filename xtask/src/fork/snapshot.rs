@@ -141,29 +141,63 @@ pub fn network<'a>(fx: &'a Effects, dir: &Utf8Path, url: &str, args: &[&str]) ->
 pub struct Releases {
     /// The oldest first, with the commits that their tags point at.
     pub all: Vec<(Tag, Oid)>,
+    url: String,
     like: Tag,
     /// The newest of those that go on with the line for another release of Ubuntu.
     elsewhere: Option<Tag>,
 }
 
-impl Releases {
-    /// The newest, if it is newer than the tag that was asked about.
-    pub fn successor(&self) -> Option<&Tag> {
-        self.all.last().map(|(tag, _)| tag).filter(|tag| **tag > self.like)
-    }
+/// The answer to "is there a newer release?".
+pub enum Newer<'a> {
+    Tag(&'a Tag),
+    /// The fork's tag is the newest; a sentence that says so.
+    No(String),
+}
 
-    /// A sentence for where there is no successor.
-    pub fn none(&self) -> String {
-        let newest = format!("{} is the newest.", self.like.name());
-        match &self.elsewhere {
+impl Releases {
+    /// The newest release, if it is newer than the tag that was asked about. `commit` is what the fork was made from,
+    /// where there is a fork.
+    ///
+    /// # Errors
+    /// There is none, and the address cannot say so ([`Kind::Input`](crate::error::Kind)): it does not have the fork's
+    /// own tag, or has moved it.
+    pub fn newer(&self, commit: Option<Oid>) -> Result<Newer<'_>> {
+        let Self { all, url, like, .. } = self;
+        let series = like.major_minor();
+        let hint =
+            "is that the vendor's repository? `url` in [workspace.metadata.fork] of Cargo.toml names another, and \
+                    `cargo xtask rebase TAG --url URL` sets it";
+        let Some((newest, _)) = all.last() else {
+            fail!(Input, "{url} has no release of {series}, not even the fork's own {}", like.name(); "{hint}");
+        };
+        if newest > like {
+            return Ok(Newer::Tag(newest));
+        }
+        let Some((_, now)) = all.iter().find(|(tag, _)| tag == like) else {
+            fail!(Input, "{url} does not have the fork's own tag {}: its newest release of {series} is {}, which is older", like.name(), newest.name(); "{hint}");
+        };
+        if let Some(commit) = commit {
+            same_commit(like, commit, *now)?;
+        }
+        let newest = format!("{} is the newest.", like.name());
+        Ok(Newer::No(match &self.elsewhere {
             None => newest,
             Some(tag) => format!(
                 "{newest} {} goes on for another release of Ubuntu: `cargo xtask rebase {}` moves to it.",
                 tag.name(),
                 tag.name()
             ),
-        }
+        }))
     }
+}
+
+/// Makes sure that a tag is at the vendor's what it was when the fork was made from it.
+fn same_commit(tag: &Tag, then: Oid, now: Oid) -> Result<()> {
+    if then != now {
+        fail!(Input, "the vendor has moved {}: the fork was made from {then:.12}, it is {now:.12} now", tag.name();
+            "ask the vendor why; `cargo xtask fork {} --branch NAME` makes a new fork of it", tag.name());
+    }
+    Ok(())
 }
 
 /// The vendor's releases of the line that `like` is of ([`Tag::same_line`]).
@@ -185,7 +219,7 @@ pub fn releases(fx: &Effects, url: &str, like: &Tag) -> Result<Releases> {
         }
     }
     step.done(&found.len().to_string());
-    Ok(Releases { all: found.into_iter().collect(), like: like.clone(), elsewhere })
+    Ok(Releases { all: found.into_iter().collect(), url: url.to_owned(), like: like.clone(), elsewhere })
 }
 
 /// Makes sure that the vendor's tag is still the commit that the snapshot was made from.
@@ -196,13 +230,9 @@ pub fn unmoved(fx: &Effects, url: &str, root: &Root) -> Result<()> {
     let refname = root.tag.refname();
     let peeled = format!("{refname}^{{}}");
     let listed = fx.read(network(fx, Utf8Path::new("/"), url, &["ls-remote", "--", url, &refname, &peeled]))?.text();
-    let now = listed.lines().last().and_then(|line| line.split_once('\t')).map(|(id, _)| id.to_owned());
+    let now = listed.lines().last().and_then(|line| Oid::from_str(line.split_once('\t')?.0).ok());
     match now {
-        Some(id) if id == root.commit.to_string() => Ok(()),
-        Some(id) => {
-            fail!(Input, "the vendor has moved {}: the fork was made from {:.12}, it is {id:.12} now", root.tag.name(), root.commit;
-            "ask the vendor why; `cargo xtask fork {} --branch NAME` makes a new fork of it", root.tag.name())
-        }
+        Some(now) => same_commit(&root.tag, root.commit, now),
         None => fail!(Input, "{url} has no tag {}", root.tag.name(); "`cargo xtask tags` lists what it has"),
     }
 }

@@ -96,6 +96,58 @@ fn what_a_failed_run_left_is_made_anew_unless_somebody_has_mended_it() {
 }
 
 #[test]
+fn a_release_that_stopped_in_a_conflict_is_no_news_of_all_being_well() {
+    let lab = Lab::new();
+    lab.forked();
+    lab.edit("kernel/init/main.c", "#include", "/* the lab was here */\n#include");
+    lab.commit("kernel", "init: a remark");
+    lab.edit("vendor/init/main.c", "#include", "/* the vendor was here */\n#include");
+    lab.tag("vendor", "v6.1.43");
+    lab.xtask(&["follow"]).fails(7, &["init/main.c"]);
+    for _ in 0..2 {
+        lab.xtask(&["follow"]).fails(7, &["rebase to v6.1.43 has stopped", "--abort"]);
+    }
+    lab.xtask(&["rebase", "--abort"]).ok();
+    lab.xtask(&["follow"]).fails(7, &["init/main.c"]);
+    lab.xtask(&["rebase", "--abort"]).ok();
+
+    // A commit is no branch, and another branch not the one that is meant.
+    lab.git("kernel", &["switch", "--quiet", "--detach"]);
+    lab.xtask(&["follow"]).fails(7, &["no branch is checked out"]);
+    lab.git("kernel", &["switch", "--quiet", "--create", "other", "6.1-tickless"]);
+    lab.xtask(&["follow", "--branch", "6.1-tickless"]).fails(7, &["`other` is checked out, not `6.1-tickless`"]);
+}
+
+#[test]
+fn an_address_without_the_fork_s_releases_is_no_vendor_s() {
+    let lab = Lab::new();
+    lab.forked();
+    let commands = [&["follow"][..], &["tags"], &["tags", "--json"], &["tags", "--all"], &["rebase", "--latest"]];
+    let all_fail = |said: &[&str]| {
+        for command in commands {
+            let outcome = lab.xtask(command).fails(3, said);
+            assert!(outcome.stdout.is_empty(), "{command:?}: {}", outcome.stdout);
+        }
+    };
+    lab.edit("vendor/Makefile", "SUBLEVEL = 42", "SUBLEVEL = 43");
+    lab.commit("vendor", "not released");
+    let (old, new) = (format!("{TAG}^{{}}"), "HEAD");
+    // Moved, older, gone, another's.
+    lab.git("vendor", &["tag", "--force", TAG, new]);
+    all_fail(&["has moved v6.1.42"]);
+    lab.git("vendor", &["tag", "v6.1.41", &old]);
+    lab.git("vendor", &["tag", "--delete", TAG]);
+    all_fail(&["does not have the fork's own tag v6.1.42", "v6.1.41, which is older", "hint:", "`url`"]);
+    lab.git("vendor", &["tag", "--delete", "v6.1.41"]);
+    all_fail(&["no release of 6.1", "v6.1.42", "hint:"]);
+    lab.git("vendor", &["tag", "Ubuntu-5.4.0-200.220"]);
+    all_fail(&["no release of 6.1"]);
+    // What is newer is newer.
+    lab.git("vendor", &["tag", "v6.1.43"]);
+    assert!(lab.xtask(&["tags"]).ok().stdout.contains("v6.1.43"));
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_named() {
     let lab = Lab::new();
     lab.xtask(&["follow"]).fails(7, &["vendor snapshot"]);

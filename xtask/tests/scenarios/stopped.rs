@@ -100,8 +100,26 @@ fn skip_after_a_commit_says_that_it_would_stay() {
 #[test]
 fn every_command_says_that_a_rebase_is_under_way() {
     let (lab, _) = stopped();
-    for command in [&["flavour", "regen"][..], &["build"], &["rebase", NEXT], &["fork", NEXT, "--branch", "other"]] {
-        lab.xtask(command).fails(7, &["rebase to v6.1.43", "--continue", "--abort"]);
+    let commands = [
+        "build",
+        "flavour check",
+        "flavour diff slim tickless",
+        "flavour new other",
+        "flavour regen",
+        "flavour remove slim",
+        "flavour show slim",
+        "follow",
+        "follow --branch 6.1-tickless",
+        "fork v6.1.43 --branch other",
+        "graft-history",
+        "rebase v6.1.43",
+        "tags",
+        "upgrade --from .",
+    ];
+    for command in commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        lab.xtask(&words).fails(7, &["rebase to v6.1.43", "--abort"]);
+        lab.xtask(&[&["--dry-run"], &words[..]].concat()).fails(7, &["rebase to v6.1.43", "--abort"]);
     }
 }
 

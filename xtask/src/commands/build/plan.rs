@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::Utf8PathBuf;
 
 use super::super::{audit, replaced};
@@ -19,7 +19,7 @@ use crate::build::{apart, source, trim};
 use crate::effects::{repository, Effects};
 use crate::flavour::packaging::{self, Packaging};
 use crate::fork::history::History;
-use crate::fork::stale;
+use crate::fork::{here, stale};
 use crate::formats::abi::Abi;
 use crate::formats::changelog;
 use crate::formats::config::Config;
@@ -212,8 +212,7 @@ pub fn plan(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Plan> {
     }
 
     let repo = repository(&workspace.root)?;
-    let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
-    let history = History::read(&repo, head.id())?;
+    let (head, history) = (here::commit(&repo)?, here::history(&repo)?);
     stale::generated(&repo, &history)?;
     let packaging = Packaging::of(&repo, head.tree_id())?;
     let changelog = packaging::required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;

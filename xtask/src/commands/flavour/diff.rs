@@ -7,6 +7,7 @@ use crate::arch;
 use crate::commands::annotations::diff::side_by_side;
 use crate::effects::{repository, Effects};
 use crate::flavour::{existing, news};
+use crate::fork::here;
 use crate::workspace::Workspace;
 
 /// Show the symbols in which two flavours differ, the vendor's among them, as they are committed
@@ -26,7 +27,7 @@ pub struct Args {
 pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
     let arch = arch::find(args.arch.as_deref().unwrap_or(&workspace.settings.architecture))?;
     let repo = repository(&workspace.root)?;
-    let tree = repo.head()?.peel_to_tree()?.id();
+    let tree = here::tree(&repo)?;
     let config = |flavour: &str| existing::config(&repo, tree, arch.debian, flavour);
     let (a, b) = (config(&args.a)?, config(&args.b)?);
     side_by_side(fx, (&args.a, &a), (&args.b, &b), Some(&news::symbols(&repo, tree, arch)));

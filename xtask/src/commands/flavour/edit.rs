@@ -8,6 +8,7 @@ use crate::commands::annotations::file::read;
 use crate::effects::{repository, Did, Effects};
 use crate::flavour::edit::{menus, Edited};
 use crate::flavour::existing;
+use crate::fork::here;
 use crate::formats::config::{Config, Value};
 use crate::formats::fragment;
 use crate::formats::vars::Vars;
@@ -48,7 +49,7 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
     let text = read(&file)?;
     let fragment = Config::parse(&text).with_context(|| path.clone())?;
     let repo = repository(&workspace.root)?;
-    let tree = repo.head()?.peel_to_tree()?.id();
+    let tree = here::tree(&repo)?;
     let edited =
         Edited { repo: &repo, tree, arch: arch::find(arch)?, flavour: name, base: &setting.base, fragment: &fragment };
     let target = if args.nconfig { "nconfig" } else { "menuconfig" };

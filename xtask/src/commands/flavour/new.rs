@@ -9,6 +9,7 @@ use crate::commands::annotations::file::read;
 use crate::effects::{repository, Did, Effects};
 use crate::flavour::existing;
 use crate::flavour::from_config;
+use crate::fork::here;
 use crate::formats::config::{Config, Value, ValueKind};
 use crate::formats::vars;
 use crate::settings::{self, Settings, TINY};
@@ -43,7 +44,7 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
     let arches = arches.iter().map(|a| arch::find(a)).collect::<Result<Vec<_>>>()?;
 
     let repo = repository(&workspace.root)?;
-    let tree = repo.head()?.peel_to_tree().context("there is no commit yet")?.id();
+    let tree = here::tree(&repo)?;
     free(workspace, name)?;
     if existing::is_vendors(&repo, tree, name)? {
         fail!(Input, "`{name}` is a flavour of the vendor's"; "take another name");

@@ -5,6 +5,7 @@ use anyhow::Result;
 
 use crate::effects::{repository, Did, Effects, RefMove, Session};
 use crate::fork::branch::{self, Made};
+use crate::fork::here;
 use crate::fork::history::{Edits, History};
 use crate::fork::replay::{replay, Carry};
 use crate::fork::switch::{recover, switch, Switch};
@@ -35,9 +36,8 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let journal = fx.journal(&repo, "flavour regen")?;
     recover(fx, &workspace.root, &repo, &journal)?;
-    let name = branch::current(&repo)?;
+    let (name, mut history) = here::fork_branch(&repo, &workspace.root)?;
     branch::clean(fx, &workspace.root)?;
-    let mut history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
     fx.session(&repo, |session| {
         let edits = if args.drop_edits { Edits::Dropped } else { Edits::Refused };
         let made = made(fx, session, &mut history, edits)?;
@@ -63,7 +63,7 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<()> {
 /// They differ.
 pub fn check(fx: &Effects, workspace: &Workspace) -> Result<()> {
     let repo = repository(&workspace.root)?;
-    let mut history = History::read(&repo, repo.head()?.peel_to_commit()?.id())?;
+    let mut history = here::history(&repo)?;
     let unmarked = history.unmarked();
     let different = fx.session(&repo, |session| {
         let tip = made(fx, session, &mut history, Edits::Refused)?.tip;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use crate::commands::annotations::file::read;
 use crate::effects::{repository, Did, Effects};
 use crate::flavour::existing;
+use crate::fork::here;
 use crate::settings;
 use crate::workspace::{fragment_path, vars_path, Workspace, SETTINGS};
 
@@ -24,6 +25,8 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
     if workspace.settings.flavours.len() == 1 {
         fail!(Input, "`{name}` is the only flavour"; "`cargo xtask flavour new` adds another first");
     }
+    let repo = repository(&workspace.root)?;
+    let tree = here::tree(&repo)?;
     let (vars, fragment) = (vars_path(name), fragment_path(name));
     let status = fx.git(&workspace.root).args(["status", "--porcelain", "--ignored", "--", &vars, &fragment]);
     if !fx.read(status)?.stdout.is_empty() {
@@ -36,8 +39,6 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
     fx.remove(workspace.root.join(&vars))?;
     fx.remove(workspace.root.join(&fragment))?;
     if did == Did::Done {
-        let repo = repository(&workspace.root)?;
-        let tree = repo.head()?.peel_to_tree()?.id();
         fx.ui.note(&format!("Flavour {name} is gone. Next:"));
         fx.ui.note(&format!("  git commit --message '{name}: no longer a flavour' -- {SETTINGS} {vars} {fragment}"));
         fx.ui.note(&format!("  {}", existing::next(&repo, tree)?));

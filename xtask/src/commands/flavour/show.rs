@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use crate::commands::annotations::file::read;
 use crate::effects::{repository, Effects};
 use crate::flavour::existing;
+use crate::fork::here;
 use crate::formats::config::Config;
 use crate::formats::vars::Vars;
 use crate::settings::TINY;
@@ -32,7 +33,7 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: Args) -> Result<()> {
     let mut rows = vec![row("flavour", name), row("base", base), row("metadata", &vars), row("fragment", &fragment)];
     rows.extend(metadata.iter().map(|(key, value)| row(key, value)));
     let repo = repository(&workspace.root)?;
-    let tree = repo.head()?.peel_to_tree()?.id();
+    let tree = here::tree(&repo)?;
     for arch in metadata.architectures() {
         let own = existing::config(&repo, tree, arch, name);
         let of = existing::based_on(&repo, tree, arch, base).unwrap_or_else(|_| base.clone());

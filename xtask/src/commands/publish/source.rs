@@ -17,8 +17,7 @@ use crate::build::{depends, source, tree};
 use crate::effects::{repository, Did, Effects, Run};
 use crate::error::Kind;
 use crate::flavour::packaging::{required, Packaging};
-use crate::fork::history::History;
-use crate::fork::stale;
+use crate::fork::{here, stale};
 use crate::formats::changelog;
 use crate::packages::signing::Key;
 use crate::sandbox::Sandbox;
@@ -48,8 +47,7 @@ pub fn check(host: &str) -> Result<()> {
 /// The branch is no fork; `host` is no name; the chroot cannot be made; the vendor's `clean` fails.
 pub fn publish(fx: &Effects, workspace: &Workspace, host: &str, key: &Key) -> Result<()> {
     let repo = repository(&workspace.root)?;
-    let head = repo.head().and_then(|h| h.peel_to_commit()).context("this repository has no commit yet")?;
-    let history = History::read(&repo, head.id())?;
+    let (head, history) = (here::commit(&repo)?, here::history(&repo)?);
     stale::current(fx, &repo, &history)?;
     let packaging = Packaging::of(&repo, head.tree_id())?;
     let text = required(&repo, head.tree_id(), &format!("{}/changelog", packaging.dir()))?;
