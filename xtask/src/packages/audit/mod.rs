@@ -10,6 +10,7 @@ mod checksums;
 mod compared;
 mod complete;
 mod config;
+mod fields;
 #[cfg(test)]
 mod hostile;
 mod links;
@@ -74,6 +75,7 @@ pub fn audit(set: &Set, expected: &Expected) -> Vec<Finding> {
     found.extend(complete::check(set, expected));
     found.extend(source::check(set));
     found.extend(architecture::check(set, expected));
+    found.extend(fields::check(set));
     found.extend(config::check(set, expected));
     found.extend(module::check(set));
     found.extend(offered::check(set, expected));

@@ -314,6 +314,28 @@ fn each_fault_has_its_finding() {
 }
 
 #[test]
+fn fields_that_act_on_a_whole_machine() {
+    let modules = format!("linux-modules-{REL}");
+    for (field, fine) in [
+        ("Essential: yes", false),
+        ("Protected: yes", false),
+        ("Essential: no", true),
+        ("Conflicts: sudo", false),
+        ("Replaces: linux-oem-5.6-tools-common, bash", false),
+        ("Provides: libc6 (= 99)", false),
+        ("Provides: linux-image, fuse-module, aufs-dkms, kvm-api-4, wireguard-modules (= 1)", true),
+        ("Breaks: flash-kernel (<< 3.90ubuntu2)", true),
+    ] {
+        let top = made(|s| depend(s, &modules, "Description:", &format!("{field}\nDescription:")));
+        let want = if fine { vec![] } else { vec![format!("fields {modules} -")] };
+        assert_eq!(findings(&top), want, "{field}");
+    }
+    let top =
+        made(|s| put(&s.join(&modules).join("DEBIAN/triggers"), b"interest linux-update-5\ninterest-noawait /usr\n"));
+    assert_eq!(findings(&top), [format!("fields {modules} -")]);
+}
+
+#[test]
 fn a_truncated_package() {
     let top = made(|_| {});
     let name = format!("linux-modules-{REL}_5.4.0-1.2+lab_arm64.deb");
