@@ -16,6 +16,7 @@ use crate::fork::snapshot::network;
 use crate::fork::stopped::Stopped;
 use crate::fork::switch::recover;
 use crate::fork::{branch, driver, guard, here};
+use crate::formats::address;
 use crate::workspace::{Workspace, OURS, SETTINGS};
 
 /// Bring a newer version of this repository's files into the fork
@@ -48,7 +49,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         None => remote(fx, &workspace.root)?,
     };
     // A directory is meant from here, not from the scratch.
-    let from = Utf8Path::new(&from).canonicalize_utf8().map_or(from.clone(), |dir| format!("file://{dir}"));
+    let from = Utf8Path::new(&from).canonicalize_utf8().map_or(from.clone(), |dir| address::of_path_for_git(&dir));
 
     let step = fx.ui.step(&format!("fetch {from}"));
     let scratch = fx.scratch("upgrade")?;

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
 use crate::effects::{Did, Effects, Run};
+use crate::formats::address;
 use crate::formats::tag::Tag;
 use crate::machine::disk::Room;
 
@@ -19,7 +20,7 @@ pub struct Local {
 impl Local {
     /// The address for `git fetch`.
     pub fn url(&self) -> String {
-        format!("file://{}", self.dir)
+        address::of_path_for_git(&self.dir)
     }
 }
 

@@ -6,6 +6,7 @@
 //! for: a reader here may refuse it, and must not panic, loop or allocate without bound.
 
 pub mod abi;
+pub mod address;
 pub mod annotations;
 pub mod apt;
 pub mod buildlog;
@@ -24,6 +25,7 @@ pub mod elf;
 pub mod error;
 pub mod fragment;
 pub mod grub;
+pub mod index;
 pub mod interrupts;
 pub mod keys;
 mod makefile;

@@ -18,6 +18,7 @@ use crate::arch::Arch;
 use crate::build::archive::{private_apt, Archive};
 use crate::build::depends;
 use crate::effects::{Effects, Run, Scratch};
+use crate::formats::address;
 use crate::formats::version::Version;
 
 /// Lines of apt's that are shown.
@@ -43,7 +44,7 @@ impl<'a> Solver<'a> {
         fs_err::create_dir_all(&repository)?;
         fs_err::write(repository.join("Packages"), index(set))?;
         let mut sources = archive.sources.clone();
-        sources.push(format!("deb [trusted=yes arch={}] file:{repository} ./", host.debian));
+        sources.push(format!("deb [trusted=yes arch={}] {} ./", host.debian, address::of_path(&repository)));
         let conf = private_apt(&scratch.join("apt"), &sources, &keyring, &[host])?;
         depends::update(fx, &archive.sources, &conf)?;
         Ok(Self { fx, suite: archive.suite.clone(), conf, _scratch: scratch })
