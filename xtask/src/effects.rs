@@ -37,7 +37,9 @@ pub use journal::{state_dir, under_way, Journal, Move};
 pub use kept::Lock;
 pub use lock::Hold;
 pub use objects::{repository, sound, RefMove, Session, Signed};
-pub use open::{going_on, open_given, open_plain, or_interrupted, read_plain, text_given, text_plain, Interruptible};
+pub use open::{
+    digest_plain, going_on, open_given, open_plain, or_interrupted, read_plain, text_given, text_plain, Interruptible,
+};
 pub use scratch::Scratch;
 pub use serve::Bounds;
 #[cfg(test)]

@@ -4,13 +4,9 @@
 //! Two forks that need the same chroot share it. A tar file is there whole or not at all, and its record
 //! (`.json`) is written before it, so whatever has a tar has a record.
 
-use std::io::BufReader;
-
 use anyhow::{Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
-use fs_err::File;
+use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use xshell::cmd;
 
 use super::archive::{explain, Archive};
@@ -18,7 +14,7 @@ use super::depends::Lists;
 use super::mirror;
 use super::mmdebstrap::LEFT_OUT;
 use crate::arch::{self, Arch};
-use crate::effects::{Effects, Interruptible, Run};
+use crate::effects::{digest_plain, Effects, Run};
 use crate::error::Kind;
 use crate::machine::disk::Room;
 use crate::sandbox::Unpacked;
@@ -288,7 +284,7 @@ impl<'a> Recipe<'a> {
             root: self.root.clone(),
             extra: self.extra.clone(),
             snapshot: self.archive.snapshot.clone(),
-            sha256: part.is_file().then(|| digest(&part)).transpose()?,
+            sha256: part.is_file().then(|| digest_plain(&part)).transpose()?,
         };
         let tar = dir.join(format!("{name}.tar"));
         fx.write(tar.with_extension("json"), serde_json::to_string_pretty(&record)?)?;
@@ -312,15 +308,6 @@ fn open(tar: Utf8PathBuf) -> Result<Chroot> {
         record: serde_json::from_str(&text).with_context(|| format!("the record of {tar} cannot be read"))?,
         tar,
     })
-}
-
-/// The SHA-256 of a file.
-fn digest(path: &Utf8Path) -> Result<String> {
-    let mut hash = Sha256::new();
-    let file = Interruptible(File::open(path).with_context(|| format!("cannot read {path}"))?);
-    std::io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut hash)
-        .with_context(|| format!("cannot read {path}"))?;
-    Ok(format!("{:x}", hash.finalize()))
 }
 
 /// All chroots that are there, by name.
@@ -377,7 +364,7 @@ impl Chroot {
     pub fn check(&self, fx: &Effects) -> Result<()> {
         let Some(made) = &self.record.sha256 else { return Ok(()) };
         let step = fx.ui.step(&format!("check the chroot {}", self.name()));
-        if digest(&self.tar)? != *made {
+        if digest_plain(&self.tar).with_context(|| format!("cannot read {}", self.tar))? != *made {
             fail!(Machine, "the chroot {} is damaged: it is not what was made there", self.tar;
                 "cargo xtask chroot remove {}; the next build makes it anew", self.name());
         }

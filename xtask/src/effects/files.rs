@@ -149,15 +149,16 @@ impl Effects {
         Ok(Did::Done)
     }
 
-    /// Moves into the directory `to` what it lacks of the scratch directory `from`. What is there stays as it is,
-    /// whoever put it there. A file appears whole, and so does a directory of which nothing is there.
+    /// Moves the files of the scratch directory `from` into the directory `to`; what else is there stays as it is. A
+    /// file appears whole, also in the place of another, and so does a directory of which nothing is there. A link in
+    /// `from` stands for what is there.
     ///
     /// # Errors
     /// `to` is not there or cannot be written.
     pub fn fill_dir(&self, from: impl AsRef<Utf8Path>, to: impl AsRef<Utf8Path>) -> Result<Did> {
         let (from, to) = (from.as_ref(), to.as_ref());
         if self.planned(to) {
-            self.ui.planned(&format!("cp -r --no-clobber {}/. {}/", quote(from), quote(to)));
+            self.ui.planned(&format!("cp -r {}/. {}/", quote(from), quote(to)));
             return Ok(Did::Planned);
         }
         fill(from, to)?;
@@ -281,12 +282,11 @@ fn fill(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     for entry in from.read_dir_utf8().with_context(|| format!("cannot read {from}"))? {
         let (entry, cannot) = (entry?, |path: &Utf8Path| format!("cannot make {path}"));
         let (path, there) = (entry.path(), to.join(entry.file_name()));
-        let is_dir = entry.file_type()?.is_dir();
+        let kind = entry.file_type()?;
+        let is_dir = kind.is_dir();
         if is_dir && there.is_dir() {
             fill(path, &there)?;
-        } else if there.symlink_metadata().is_ok() {
-            // It stays.
-        } else {
+        } else if !kind.is_symlink() {
             match fs::rename(path, &there) {
                 // Below a link to another disk.
                 Err(e) if e.kind() == std::io::ErrorKind::CrossesDevices && is_dir => {
@@ -311,7 +311,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_filled_with_what_it_lacks() {
+    fn a_directory_is_filled_and_what_else_is_there_stays() {
         // Two file systems, where the machine has two.
         for other in ["/tmp", "/dev/shm"] {
             let (lab, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in(other).unwrap());
@@ -321,9 +321,12 @@ mod tests {
                 fs::write(at(file), file).unwrap();
             }
             std::os::unix::fs::symlink(aside.path(), at("to/link")).unwrap();
+            fs::write(at("to/a/kept"), "to/a/kept").unwrap();
+            std::os::unix::fs::symlink(at("to/a/kept"), at("from/a/kept")).unwrap();
             fill(&at("from"), &at("to")).unwrap();
             for (file, text) in [
-                ("a/both", "to/a/both"),
+                ("a/both", "from/a/both"),
+                ("a/kept", "to/a/kept"),
                 ("a/new", "from/a/new"),
                 ("new/deep/file", "from/new/deep/file"),
                 ("link/file", "from/link/file"),

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use fs_err::File;
 use rustix::fs::{Mode, OFlags};
+use sha2::{Digest, Sha256};
 
 use super::signals;
 use crate::error::{Failure, Kind};
@@ -111,6 +112,16 @@ pub fn read_plain(path: &Utf8Path) -> Result<Vec<u8>> {
 /// As [`read_plain`], for text; `None` where there is no such file.
 pub fn text_plain(path: &Utf8Path) -> Option<String> {
     String::from_utf8(read_plain(path).ok()?).ok()
+}
+
+/// The SHA-256 of a regular file, in hexadecimal digits.
+///
+/// # Errors
+/// As [`open_plain`]; there is an interruption.
+pub fn digest_plain(path: &Utf8Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    io::copy(&mut io::BufReader::with_capacity(1 << 20, open_plain(path)?), &mut hash)?;
+    Ok(format!("{:x}", hash.finalize()))
 }
 
 /// The failure of a command that was interrupted is the interruption, whatever the command made of it.

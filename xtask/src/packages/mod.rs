@@ -11,6 +11,7 @@ pub mod finding;
 pub mod identity;
 pub mod lintian;
 pub mod pool;
+pub mod published;
 pub mod release;
 pub mod set;
 pub mod signing;

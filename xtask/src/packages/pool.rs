@@ -8,8 +8,12 @@
 //! ```
 //!
 //! The files are the whole state. `commands/publish` works on a copy of the tree made of links, adds to `pool/` what is
-//! new, and exchanges `dists/`; nothing here ever touches what is published.
+//! new, and exchanges `dists/`; nothing here ever touches what is published. The copy has the packages that the last
+//! signed indexes list ([`Published`]) and those of the new sets, and an index that lists another is never signed.
 
+mod indexes;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{symlink, PermissionsExt};
 
 use anyhow::{Context, Result};
@@ -19,24 +23,26 @@ use xshell::cmd;
 
 use super::compare::{compare, Verdict};
 use super::identity::Identity;
+use super::published::{below, Fault, Published};
 use super::release::Release;
 use super::set::{Package, Purpose, Set};
-use crate::effects::{text_plain, Effects, Run};
-use crate::error::Kind;
+use crate::effects::{digest_plain, open_plain, Effects};
 use crate::formats::version::Version;
 
 const COMMON: &str = "common";
-/// The one component; apt wants a name for it.
-const COMPONENT: &str = "main";
-/// Fields of a suite's `Release` that apt remembers: it refuses a repository in which one has changed.
-const REMEMBERED: &[&str] = &["Origin", "Label"];
 
 /// A repository in the making, in a scratch.
 pub struct Pool<'a> {
-    pub fx: &'a Effects,
-    pub root: Utf8PathBuf,
-    /// The one that is published.
-    pub published: Utf8PathBuf,
+    fx: &'a Effects,
+    root: Utf8PathBuf,
+    /// What it was before.
+    before: Published,
+    /// What its indexes are to list: SHA-256 digests by path below `root`.
+    packages: BTreeMap<Utf8PathBuf, String>,
+    /// Packages of before that are not there as they were signed.
+    faults: BTreeMap<Utf8PathBuf, Fault>,
+    /// Packages that are there and were never signed.
+    unlisted: Vec<Utf8PathBuf>,
 }
 
 /// A set that is to be published for a suite.
@@ -48,20 +54,28 @@ pub struct Offer<'a> {
     pub dir: &'a Utf8Path,
 }
 
-impl Pool<'_> {
-    /// Takes over what is published, as links.
+impl<'a> Pool<'a> {
+    /// Takes over into the scratch `root`, as links, the packages of `before` that lie at `published` as they are listed.
     ///
     /// # Errors
-    /// It cannot be read.
-    pub fn take_over(&self) -> Result<()> {
-        link_tree(&self.published.join("pool"), &self.root.join("pool"))
+    /// They cannot be read.
+    pub fn take_over(fx: &'a Effects, root: &Utf8Path, published: &Utf8Path, before: Published) -> Result<Self> {
+        let (faults, unlisted) = before.against(published)?;
+        let mut packages = before.packages.clone();
+        packages.retain(|path, _| !faults.contains_key(path));
+        for path in packages.keys() {
+            let there = root.join(path);
+            fs::create_dir_all(there.parent().context("it is below the pool")?)?;
+            symlink(published.join(path), &there).with_context(|| format!("cannot link {path}"))?;
+        }
+        Ok(Self { fx, root: root.to_owned(), before, packages, faults, unlisted })
     }
 
     /// Puts the packages of a set in their places. `false`: they were there.
     ///
     /// # Errors
     /// Other packages of the same version are there: apt would never see the difference.
-    pub fn add(&self, offer: &Offer) -> Result<bool> {
+    pub fn add(&mut self, offer: &Offer) -> Result<bool> {
         let own = self.place(offer);
         let common = self.root.join("pool").join(offer.suite).join(COMMON).join(&offer.of.version);
         let mut new = false;
@@ -69,16 +83,58 @@ impl Pool<'_> {
             let with_flavour = Release::of_package(&package.name).is_some();
             let to = if with_flavour { &own } else { &common }.join(file_name(package));
             let from = offer.dir.join(&package.file);
-            if to.exists() {
-                same(&from, &to, &offer.of.version)?;
+            let sum = digest_plain(&from).with_context(|| format!("cannot read {from}"))?;
+            let path = to.strip_prefix(&self.root)?.to_owned();
+            if let Some(there) = self.packages.get(&path) {
+                if *there != sum {
+                    same(&from, &to, &offer.of.version)?;
+                }
+                continue;
+            }
+            // One that is damaged is put back by the very set that it came from.
+            if self.faults.contains_key(&path) && self.before.packages.get(&path) != Some(&sum) {
                 continue;
             }
             fs::create_dir_all(to.parent().context("it is below the pool")?)?;
             // What is published must not change when a build overwrites its own.
-            fs::copy(&from, &to).with_context(|| format!("cannot copy {from}"))?;
+            let copied = open_plain(&from).and_then(|mut file| std::io::copy(&mut file, &mut fs::File::create(&to)?));
+            copied.with_context(|| format!("cannot copy {from}"))?;
+            self.made(&to)?;
             new = true;
         }
         Ok(new)
+    }
+
+    /// Notes a package that is in its place now, whatever was published there.
+    fn made(&mut self, to: &Utf8Path) -> Result<()> {
+        let path = to.strip_prefix(&self.root)?.to_owned();
+        let sum = digest_plain(to).with_context(|| format!("cannot read {to}"))?;
+        self.unlisted.retain(|unlisted| *unlisted != path);
+        self.faults.remove(&path);
+        self.packages.insert(path, sum);
+        Ok(())
+    }
+
+    /// Fails where packages that were signed are not there any more as they were, and no set has put them back.
+    ///
+    /// # Errors
+    /// That is so.
+    pub fn whole(&self, published: &Utf8Path) -> Result<()> {
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        let named = |(path, fault): (&Utf8PathBuf, &Fault)| match fault {
+            Fault::Changed => format!("{path} has changed"),
+            Fault::Missing => format!("{path} is missing"),
+        };
+        let named: Vec<String> = self.faults.iter().map(named).collect();
+        fail!(Check, "{published} is not as it was signed: {}", named.join(", ");
+            "`cargo xtask publish SET` with the set of that version puts its packages back; without one, remove the version's directories, and --trust-pool signs what is left as it is");
+    }
+
+    /// Directories with packages that no signed index has listed; they are left as they are, and not listed.
+    pub fn unlisted(&self) -> BTreeSet<&Utf8Path> {
+        self.unlisted.iter().filter_map(|path| path.parent()).collect()
     }
 
     /// Is the set in the pool?
@@ -96,7 +152,7 @@ impl Pool<'_> {
     ///
     /// # Errors
     /// dpkg-deb fails.
-    pub fn meta_packages(&self, offer: &Offer, maintainer: &str) -> Result<()> {
+    pub fn meta_packages(&mut self, offer: &Offer, maintainer: &str) -> Result<()> {
         let parts = [
             ("image", &["linux-image-", "linux-modules-"][..], "kernel", "an upgrade installs it"),
             (
@@ -120,19 +176,18 @@ impl Pool<'_> {
                  Section: kernel\nPriority: optional\nDepends: {depends}\nDescription: the newest {flavour} {what}\n \
                  Depends on those of the newest kernel of this flavour, so that\n {why}.\n",
             );
-            self.meta_package(
-                &self.place(offer).join(format!("linux-{part}-{flavour}_{version}_{arch}.deb")),
-                &control,
-            )?;
+            let to = self.place(offer).join(format!("linux-{part}-{flavour}_{version}_{arch}.deb"));
+            if !to.exists() {
+                self.meta_package(&to, &control)?;
+                self.made(&to)?;
+            }
         }
         Ok(())
     }
 
     fn meta_package(&self, to: &Utf8Path, control: &str) -> Result<()> {
         let fx = self.fx;
-        if to.exists() {
-            return Ok(());
-        }
+        fs::create_dir_all(to.parent().context("it is below the pool")?)?;
         let stage = fx.scratch_for("meta", &self.root.join("pool"))?;
         fs::create_dir_all(stage.join("DEBIAN"))?;
         fs::write(stage.join("DEBIAN/control"), control)?;
@@ -151,7 +206,7 @@ impl Pool<'_> {
     ///
     /// # Errors
     /// A directory cannot be read or removed.
-    pub fn prune(&self, keep: usize) -> Result<Vec<Utf8PathBuf>> {
+    pub fn prune(&mut self, keep: usize) -> Result<Vec<Utf8PathBuf>> {
         let mut gone = Vec::new();
         for suite in below(&self.root.join("pool"))? {
             let (common, flavours): (Vec<_>, Vec<_>) =
@@ -175,6 +230,9 @@ impl Pool<'_> {
         }
         for dir in &mut gone {
             fs::remove_dir_all(&dir)?;
+            let path = dir.strip_prefix(&self.root)?;
+            self.packages.retain(|package, _| !package.starts_with(path));
+            self.unlisted.retain(|package| !package.starts_with(path));
             *dir = dir.strip_prefix(self.root.join("pool"))?.to_owned();
         }
         Ok(gone)
@@ -188,67 +246,6 @@ impl Pool<'_> {
         let all = self.place(offer).parent().map_or_else(|| Ok(Vec::new()), below)?;
         let newest = newest_first(all)?.into_iter().next();
         Ok(newest.as_deref().and_then(Utf8Path::file_name).unwrap_or(&offer.of.version).to_owned())
-    }
-
-    /// Writes `dists/`, unsigned; returns the directories that have a `Release`. A repository that is not there yet
-    /// says that it is of `origin`.
-    ///
-    /// # Errors
-    /// apt-ftparchive fails.
-    pub fn index(&self, origin: &str) -> Result<Vec<Utf8PathBuf>> {
-        let (fx, mut made) = (self.fx, Vec::new());
-        for pool in below(&self.root.join("pool"))? {
-            let suite = pool.file_name().context("a suite has a name")?;
-            let dists = self.root.join("dists").join(suite);
-            let mut archs: Vec<String> = below(&pool)?
-                .iter()
-                .filter_map(|d| d.file_name()?.rsplit_once('-').map(|(_, arch)| arch.to_owned()))
-                .collect();
-            archs.sort();
-            archs.dedup();
-            for arch in &archs {
-                let dir = dists.join(COMPONENT).join(format!("binary-{arch}"));
-                fs::create_dir_all(&dir)?;
-                let path = format!("pool/{suite}");
-                let index = cmd!(fx.sh, "apt-ftparchive -o APT::FTPArchive::MD5=false -o APT::FTPArchive::SHA1=false --arch {arch} packages {path}");
-                let packages = self.run(index)?;
-                fs::write(dir.join("Packages.gz"), gzip(&packages)?)?;
-                fs::write(dir.join("Packages"), packages)?;
-            }
-            let name = "APT::FTPArchive::Release";
-            let codename = format!("{name}::Codename={suite}");
-            let remembered = self.remembered(suite, origin);
-            let remembered =
-                remembered.iter().flat_map(|(field, value)| ["-o".to_owned(), format!("{name}::{field}={value}")]);
-            let (archs, parts) =
-                (format!("{name}::Architectures={}", archs.join(" ")), format!("{name}::Components={COMPONENT}"));
-            let (suite, of) = (format!("{name}::Suite={suite}"), format!("dists/{suite}"));
-            let release = self.run(cmd!(
-                fx.sh,
-                "apt-ftparchive {remembered...} -o {suite} -o {codename} -o {archs} -o {parts} release {of}"
-            ))?;
-            fs::write(dists.join("Release"), release)?;
-            made.push(dists);
-        }
-        Ok(made)
-    }
-
-    /// The fields that stay as they were when a suite was published first; a new suite has those of the others.
-    fn remembered(&self, suite: &str, origin: &str) -> Vec<(&'static str, String)> {
-        let dists = self.published.join("dists");
-        let read = |suite: &Utf8Path| text_plain(&suite.join("Release"));
-        let others = || below(&dists).ok()?.iter().find_map(|suite| read(suite));
-        let Some(release) = read(&dists.join(suite)).or_else(others) else {
-            return vec![("Origin", origin.to_owned())];
-        };
-        let field =
-            |name: &str| release.lines().find_map(|l| Some(l.strip_prefix(name)?.strip_prefix(": ")?.to_owned()));
-        REMEMBERED.iter().filter_map(|name| Some((*name, field(name)?))).collect()
-    }
-
-    fn run(&self, command: xshell::Cmd) -> Result<Vec<u8>> {
-        let line = Run::from(command).or(Kind::Machine, "apt-ftparchive is in the package apt-utils");
-        Ok(self.fx.read(line.at(&self.root))?.stdout)
     }
 }
 
@@ -265,21 +262,6 @@ fn same(new: &Utf8Path, there: &Utf8Path, version: &str) -> Result<()> {
         "machines would not see it: a new `suffix` in Cargo.toml and `cargo xtask flavour regen` make a version of its own");
 }
 
-fn below(dir: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-    if !dir.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut dirs = Vec::new();
-    for entry in dir.read_dir_utf8()? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            dirs.push(entry.into_path());
-        }
-    }
-    dirs.sort();
-    Ok(dirs)
-}
-
 /// Directories by the version that they are named after.
 fn newest_first(dirs: Vec<Utf8PathBuf>) -> Result<Vec<Utf8PathBuf>> {
     let mut versions = Vec::new();
@@ -288,23 +270,6 @@ fn newest_first(dirs: Vec<Utf8PathBuf>) -> Result<Vec<Utf8PathBuf>> {
     }
     versions.sort_by(|a, b| b.0.cmp(&a.0));
     Ok(versions.into_iter().map(|(_, dir)| dir).collect())
-}
-
-fn link_tree(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
-    if !from.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(to)?;
-    for entry in from.read_dir_utf8().with_context(|| format!("cannot read {from}"))? {
-        let entry = entry?;
-        let there = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            link_tree(entry.path(), &there)?;
-        } else {
-            symlink(entry.path(), &there).with_context(|| format!("cannot link {}", entry.path()))?;
-        }
-    }
-    Ok(())
 }
 
 /// Lets everybody read what is below `dir`, whatever the umask: a web server is another user.
@@ -332,12 +297,6 @@ pub fn readable(dir: &Utf8Path) -> Result<()> {
 fn file_name(package: &Package) -> String {
     let (name, version, arch) = package.id();
     format!("{name}_{}_{arch}.deb", version.split_once(':').map_or(version, |(_, version)| version))
-}
-
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    std::io::Write::write_all(&mut packed, bytes)?;
-    Ok(packed.finish()?)
 }
 
 #[cfg(test)]

@@ -137,6 +137,24 @@ impl Key {
         Ok(())
     }
 
+    /// Has this key made this detached signature of the text?
+    ///
+    /// # Errors
+    /// gpg cannot be run.
+    pub fn has_signed(&self, fx: &Effects, text: &str, signature: &[u8]) -> Result<bool> {
+        let scratch = fx.scratch("signature")?;
+        let file = scratch.join("signature");
+        fs::write(&file, signature)?;
+        let verify = ["--batch", "--no-auto-key-retrieve", "--status-fd", "1", "--verify", file.as_str(), "-"];
+        let said = fx.read(self.gpg(fx, &verify).stdin(text).any_status())?;
+        // `VALIDSIG` names the key that has signed, and last the primary key that it belongs to.
+        let ours = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            words.get(1) == Some(&"VALIDSIG") && [words.get(2), words.last()].contains(&Some(&self.id.as_str()))
+        };
+        Ok(said.status.success() && said.text().lines().any(ours))
+    }
+
     /// Writes the public key, as apt's `signed-by` takes it.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ mod oldest_rust;
 mod packaging;
 mod publish;
 mod publish_place;
+mod publish_pool;
 mod quickstart;
 mod readme;
 mod rebase;

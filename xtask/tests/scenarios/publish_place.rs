@@ -215,7 +215,8 @@ fn one_key_signs_a_repository_and_its_address_stays() {
     assert_eq!(lab.text(&format!("kernel-apt/dists/{}/InRelease", codename())), before);
     // As the hint has it.
     std::fs::remove_file(lab.path("kernel-apt/kernel-fork.gpg")).unwrap();
-    lab.xtask(&["publish", &set]).ok();
+    lab.xtask(&["publish", &set]).fails(1, &["is not signed by the key", "--trust-pool"]);
+    lab.xtask(&["publish", &set, "--trust-pool"]).ok();
     lab.assert_nothing_left();
 }
 

@@ -11,9 +11,12 @@ use self::place::{KEY, SOURCE};
 use super::audit;
 use crate::build::metadata::{self, Metadata};
 use crate::effects::{quote, Did, Effects};
+use crate::error::sentence;
+use crate::formats::address;
 use crate::packages::built;
 use crate::packages::identity::Identity;
 use crate::packages::pool::{readable, Offer, Pool};
+use crate::packages::published::Published;
 use crate::packages::set::Set;
 use crate::packages::signing::Key;
 use crate::ui::count;
@@ -46,8 +49,11 @@ pub struct Args {
     /// How many versions of each flavour stay
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     pub keep: u16,
+    /// Sign the packages in the pool as they are, whoever put them there [default: those that the last publish signed]
+    #[arg(long)]
+    pub trust_pool: bool,
     /// Not packages but the fork's source, for dput to upload there: ppa:OWNER/NAME
-    #[arg(long, value_name = "HOST", conflicts_with_all = ["sets", "to", "url", "keep"])]
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["sets", "to", "url", "keep", "trust_pool"])]
     pub source: Option<String>,
 }
 
@@ -79,10 +85,10 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         None => workspace.sibling("apt")?,
     };
     let to = place::directory(&to, &workspace.root)?;
-    let url = args.url.clone().or_else(|| place::address(&to)).unwrap_or_else(|| format!("file:{to}"));
-    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        fail!(Input, "`{url}` is no address");
-    }
+    let url = match args.url.clone().or_else(|| place::address(&to)) {
+        Some(url) => place::checked(url)?,
+        None => address::of_path(&to),
+    };
 
     let maintainer = &workspace.settings.maintainer;
     let given = args.key.as_ref().map(|key| Key::given(fx, key)).transpose()?;
@@ -120,8 +126,8 @@ fn publish(
     // Here an earlier version has worked, and the throw-away key is made.
     to.parent().into_iter().for_each(|beside| fx.sweep(beside));
     let fresh = fx.scratch_for("apt", &to.join("dists"))?;
-    let pool = Pool { fx, root: fresh.path().to_owned(), published: to.to_owned() };
-    pool.take_over()?;
+    let before = before(fx, to, key, args.trust_pool)?;
+    let mut pool = Pool::take_over(fx, fresh.path(), to, before)?;
     let offers: Vec<Offer> = sets.iter().map(|Passed { suite, of, set, dir }| Offer { suite, of, set, dir }).collect();
     for offer in &offers {
         let name = offer.of.name();
@@ -131,6 +137,7 @@ fn publish(
         }
         pool.meta_packages(offer, maintainer)?;
     }
+    pool.whole(to)?;
     let gone = pool.prune(usize::from(args.keep))?;
     for offer in &offers {
         let (name, newest) = (offer.of.name(), pool.newest(offer)?);
@@ -150,12 +157,40 @@ fn publish(
     let suites: Vec<&str> = releases.iter().filter_map(|d| d.file_name()).collect();
     step.done(&format!("{} of {}", count(sets.len(), "set"), suites.join(", ")));
     gone.iter().for_each(|g| fx.ui.note(&format!("     no longer there: {g}")));
+    for dir in pool.unlisted() {
+        fx.ui.warn(&format!("{to}/{dir} has packages that no publish has signed: machines do not see them"));
+    }
     if put(fx, fresh.path(), to, &suites, url, &gone)? == Did::Planned {
         return Ok(());
     }
     fx.ui.note(&format!("{to} is signed by {}. On each machine, as root:", key.id));
     show(fx, to, url, sets);
     Ok(())
+}
+
+/// The packages that are published already. With `trust` those in the pool are taken as they are, and each is named that
+/// the last signed indexes do not list so.
+fn before(fx: &Effects, to: &Utf8Path, key: &Key, trust: bool) -> Result<Published> {
+    let signed = Published::signed(fx, to, key);
+    if !trust {
+        return signed;
+    }
+    let signed = signed.unwrap_or_else(|e| {
+        fx.ui.warn(&sentence(&e));
+        Published::default()
+    });
+    let lying = Published::as_it_lies(to)?;
+    for (path, sum) in &lying.packages {
+        match signed.packages.get(path) {
+            Some(listed) if listed == sum => {}
+            Some(_) => fx.ui.warn(&format!("{path} has changed, and is signed as it is now")),
+            None => fx.ui.warn(&format!("{path} was not signed before, and is now")),
+        }
+    }
+    for path in signed.packages.keys().filter(|path| !lying.packages.contains_key(*path)) {
+        fx.ui.warn(&format!("{path} is missing, and no longer listed"));
+    }
+    Ok(lying)
 }
 
 /// Puts what was made in its place: packages before the indexes that name them, and those that no index names any more

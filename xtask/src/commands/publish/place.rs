@@ -14,7 +14,8 @@ use xshell::cmd;
 
 use super::super::replaced;
 use crate::effects::{text_plain, Did, Effects, Hold, Lock};
-use crate::error::{Failure, Kind};
+use crate::error::{sentence, Failure, Kind};
+use crate::formats::address;
 use crate::packages::signing::{fingerprints, Key};
 
 /// The public key.
@@ -107,7 +108,19 @@ pub fn same_key(fx: &Effects, dir: &Utf8Path, key: &Key) -> Result<()> {
         return Ok(());
     }
     fail!(Input, "{dir} is signed by the key {}, and not by {}: machines would refuse it", before[0], key.id;
-        "--key {}; for a new key, remove {file} and install the new one on each machine", before[0]);
+        "--key {}; for a new key: remove {file}, publish with --trust-pool, and install the new one on each machine", before[0]);
+}
+
+/// An address that machines can fetch from.
+///
+/// # Errors
+/// It is none.
+pub fn checked(url: String) -> Result<String> {
+    if let Err(why) = address::check(&url) {
+        let why = sentence(&why.into());
+        fail!(Input, "{why}"; "--url names the address that machines will see the repository at");
+    }
+    Ok(url)
 }
 
 /// The address that an earlier run was told, where it is not this directory's path.
