@@ -98,8 +98,7 @@ fn settings_first(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, ne
 /// Tells the index what stands in the work tree already.
 fn known(fx: &Effects, root: &Utf8Path, files: &[(&str, Entry)]) -> Result<()> {
     if !files.is_empty() {
-        let lines = files.iter().map(|(path, (mode, id))| format!("{mode:o} {id} 0\t{path}\0"));
-        let lines = lines.collect::<Vec<_>>().concat();
+        let lines: String = files.iter().map(|(path, (mode, id))| format!("{mode:o} {id} 0\t{path}\0")).collect();
         fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(lines))?;
     }
     Ok(())

@@ -208,8 +208,7 @@ fn hostile_requests_start_nothing_and_see_nothing() {
 fn a_job_is_alone_and_not_root_and_gone_when_it_ends() {
     let lab = Lab::new();
     let worker = Worker::start(&lab, free_port());
-    let lines = (0..3000).map(|n| format!("int f{n}(int x) {{ return x * {n} + f{n} (x - 1); }}\n"));
-    let source = lines.collect::<Vec<_>>().concat();
+    let source: String = (0..3000).map(|n| format!("int f{n}(int x) {{ return x * {n} + f{n} (x - 1); }}\n")).collect();
     let port = worker.port;
     let job = std::thread::spawn(move || ask(port, &format!("{GCC} -O2 -c a.c -o a.o"), &source));
     let user = rustix::process::geteuid().as_raw();
