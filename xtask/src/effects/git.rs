@@ -89,9 +89,11 @@ impl Effects {
     /// Checks a branch out that is there.
     ///
     /// # Errors
-    /// Changes of the user's are in the way.
+    /// Files of the user's are in the way, ignored ones among them.
     pub fn switch_to(&self, root: &Utf8Path, branch: &str) -> Result<Did> {
-        self.change(root, Run::from(self.git(root).args(["switch", "--quiet", "--no-guess", branch])).moves_head())
+        let git = self.git(root).args(["switch", "--quiet", "--no-guess", "--no-overwrite-ignore", branch]);
+        let hint = "commit your changes, put them away with `git stash`, or move what is in the way elsewhere";
+        self.change(root, Run::from(git).moves_head().or(Kind::Repository, hint))
     }
 
     /// Makes sure that a program is no git command that could move a branch.

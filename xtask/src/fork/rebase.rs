@@ -16,7 +16,7 @@ use super::message::summary;
 use super::replay::{replay, Carry, Replayed};
 use super::stopped::Stopped;
 use super::switch::{switch, Switch};
-use super::{backup, driver, guard};
+use super::{backup, driver, guard, work_tree};
 use crate::effects::{Did, Effects, Journal, RefMove, Run, Session};
 use crate::flavour::news;
 use crate::workspace::Workspace;
@@ -50,6 +50,7 @@ pub fn finish(
         }
         session.store()?;
         let marked = mark(fx, repo, replayed.tip, stop.commit, &stop.updates)?;
+        work_tree::free(repo, &workspace.root, repo.find_commit(here)?.tree_id(), marked.tree)?;
         let state = state.at(replayed, stop, marked);
         state.write(fx, repo)?;
         return stop_there(desk, session, &state);

@@ -45,6 +45,8 @@ pub fn switch(
     refs: &[RefMove],
 ) -> Result<Did> {
     session.store()?;
+    let tree = |id: Oid| -> Result<Oid> { Ok(session.repo.find_commit(id)?.tree_id()) };
+    work_tree::free(session.repo, root, tree(to.old)?, to.files.map_or_else(|| tree(to.new), Ok)?)?;
     let (old, new) = (to.old.to_string(), to.new.to_string());
     let files = to.files.unwrap_or(to.new).to_string();
     if !fx.dry() {

@@ -1,13 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Files of the work tree that an update removes or writes by path. git protects what it does not know only in
-//! its own merges; where a path is removed or forced, this module does. Never removes a directory's content.
+//! What git does not know and an update of the work tree would remove or write over. git itself protects it in its own
+//! merges alone, and only what no `.gitignore` hides: a vendor's may hide every new file (Debian's ends in `/*`). Never
+//! removes a directory's content.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 use camino::Utf8Path;
+use git2::{Oid, Repository};
 
+use super::tree::{changes, Change};
 use crate::effects::Effects;
+
+const SUBMODULE: i32 = 0o160_000;
+
+/// Makes sure that an update of the work tree from one tree to another meets nothing that git does not know, ignored
+/// or not. Whoever updates it asks before anything moves.
+///
+/// # Errors
+/// Something is in the way: named.
+pub fn free(repo: &Repository, root: &Utf8Path, old: Oid, new: Oid) -> Result<()> {
+    let all = changes(repo, old, new)?;
+    let known: BTreeSet<&str> = all.iter().filter(|c| c.old.is_some()).map(|c| c.path.as_str()).collect();
+    for change in all.iter().filter(|change| change.new.is_some()) {
+        if let Some(found) = met(root, change, &known)? {
+            fail!(Repository, "`{found}` is in the place of `{}`, and git does not know it: it would be lost", change.path;
+                "move it elsewhere and run this again; nothing has changed");
+        }
+    }
+    Ok(())
+}
+
+/// What stands in the place of a file that is to be written.
+fn met(root: &Utf8Path, change: &Change, known: &BTreeSet<&str>) -> Result<Option<String>> {
+    let unknown = |path: &&str| {
+        let meta = root.join(path).symlink_metadata();
+        meta.is_ok_and(|meta| !meta.is_dir()) && !known.contains(path)
+    };
+    if let Some(file) = above(&change.path).find(unknown) {
+        return Ok(Some(file.to_owned()));
+    }
+    if change.old.is_none() && unknown(&change.path.as_str()) {
+        return Ok(Some(change.path.clone()));
+    }
+    // A submodule that changes keeps its directory.
+    let submodule = |entry: Option<(i32, Oid)>| entry.is_some_and(|(mode, _)| mode == SUBMODULE);
+    if submodule(change.old) && submodule(change.new) {
+        return Ok(None);
+    }
+    // Behind a link that goes, nothing is this work tree's.
+    if above(&change.path).any(|dir| root.join(dir).is_symlink()) {
+        return Ok(None);
+    }
+    own(root, &change.path, known)
+}
 
 /// The first file or directory of the user's own that stands in the place of one of these files: below a
 /// directory of that name, or behind a link on the way to it. `known` are files that the same update writes.
