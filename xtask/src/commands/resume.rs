@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The rest of `cargo xtask rebase`: what comes after a stop, and the way back.
 
+use std::collections::HashSet;
+
 use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
@@ -16,6 +18,8 @@ use crate::fork::stopped::{forget, ids, merge_msg, Stopped};
 use crate::fork::switch::{switch, Switch};
 use crate::ui::count;
 
+/// How many commits a message names.
+const NAMED: usize = 3;
 /// What the journal calls taking a rebase back.
 pub const UNDO: &str = "rebase --undo";
 
@@ -174,6 +178,7 @@ pub fn undo(desk: &Desk, recovered: Option<&str>) -> Result<()> {
         fail!(Repository, "{name} has not been rebased"; "there is nothing to take back; `cargo xtask rebase TAG` moves the branch to a tag");
     };
     branch::clean(fx, &workspace.root)?;
+    nothing_newer(fx, repo, &branch, last.commit, now)?;
     let undone = backup::next(repo, UNDONE, &branch)?;
     let moves = [
         RefMove { name: &undone, old: None, new: Some(now), why },
@@ -187,6 +192,35 @@ pub fn undo(desk: &Desk, recovered: Option<&str>) -> Result<()> {
         fx.ui.note(&format!("{name} is at {:.12} again. What it was is kept as {undone}.", last.commit));
     }
     Ok(())
+}
+
+/// Makes sure that the branch has no commits of after the rebase that is to be taken back, which began at `before`:
+/// they would leave the branch with it.
+fn nothing_newer(fx: &Effects, repo: &Repository, branch: &str, before: Oid, now: Oid) -> Result<()> {
+    let history = History::read(repo, now)?;
+    let ours = |why: &str| ["rebase to ", "upgrade to ", "adopt"].iter().any(|ours| why.starts_with(ours));
+    let reflog = repo.reflog(branch)?;
+    let moved = reflog.iter().find(|e| e.id_old() == before && e.message().is_some_and(ours)).map(|e| e.id_new());
+    // Without a reflog: a rebase ends with the generated commit.
+    let moved = moved.filter(|made| repo.find_commit(*made).is_ok()).or(history.generated());
+    let Some(made) = moved else { return Ok(()) };
+    let mut newer = repo.revwalk()?;
+    newer.push(now)?;
+    newer.hide(made)?;
+    newer.hide(before)?;
+    let newer = newer.collect::<Result<HashSet<Oid>, _>>()?;
+    let newer: Vec<Oid> = history.own().filter(|id| newer.contains(id)).collect();
+    if newer.is_empty() {
+        return Ok(());
+    }
+    let named = |name: &dyn Fn(&Oid) -> String, between: &str| {
+        let more = if newer.len() > NAMED { [between, "…"].concat() } else { String::new() };
+        newer.iter().take(NAMED).map(name).collect::<Vec<_>>().join(between) + &more
+    };
+    let commits = named(&|id| format!("{id:.12} ({})", summary(fx, repo, *id)), ", ");
+    let ids = named(&|id| format!("{id:.12}"), " ");
+    fail!(Repository, "{} has {} of after the rebase, which would leave the branch: {commits}", short(branch), count(newer.len(), "commit");
+        "`git branch later && git reset --keep {made:.12}` moves them to the branch `later`; run this again, and `git cherry-pick {ids}` brings them back");
 }
 
 /// What is under way, and which earlier tips are kept.

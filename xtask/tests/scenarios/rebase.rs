@@ -74,6 +74,90 @@ fn the_lab_s_commits_move_to_the_next_release_and_back() {
 }
 
 #[test]
+fn commits_of_after_a_rebase_are_named_before_it_is_taken_back() {
+    let (lab, _) = lab();
+    let before = tip(&lab);
+    release(&lab, |_| ());
+    lab.xtask(&["rebase", NEXT]).ok();
+    let rebased = tip(&lab);
+    lab.write("kernel/drivers/later.txt", "later\n");
+    lab.commit("kernel", "drivers: later work");
+    let later = tip(&lab);
+    for undo in [&["rebase", "--undo"][..], &["--dry-run", "rebase", "--undo"]] {
+        lab.xtask(undo).fails(7, &["1 commit of after the rebase", "(drivers: later work)", "hint:", &rebased[..12]]);
+    }
+    // Below a generated commit it is the same.
+    lab.xtask(&["flavour", "regen"]).ok();
+    lab.xtask(&["rebase", "--undo"]).fails(7, &["1 commit of after the rebase", "(drivers: later work)"]);
+    lab.git("kernel", &["reset", "--quiet", "--hard", &later]);
+    std::fs::remove_file(lab.path("kernel/.git/logs/refs/heads/6.1-tickless")).unwrap();
+    lab.xtask(&["rebase", "--undo"]).fails(7, &["1 commit of after the rebase", "(drivers: later work)"]);
+    // The way out that the hint names.
+    lab.git("kernel", &["branch", "later"]);
+    lab.git("kernel", &["reset", "--quiet", "--keep", &rebased]);
+    lab.xtask(&["rebase", "--undo"]).ok();
+    assert_eq!(tip(&lab), before);
+    lab.git("kernel", &["cherry-pick", &later]);
+    // Commits on what there was before the rebase are of after it, too.
+    lab.git("kernel", &["reset", "--quiet", "--hard", &before]);
+    lab.xtask(&["rebase", NEXT]).ok();
+    lab.git("kernel", &["reset", "--quiet", "--hard", &before]);
+    lab.git("kernel", &["cherry-pick", &later]);
+    lab.xtask(&["rebase", "--undo"]).fails(7, &["1 commit of after the rebase", "(drivers: later work)"]);
+}
+
+#[test]
+fn what_git_ignores_is_not_written_over() {
+    let (lab, _) = lab();
+    release(&lab, |lab| std::fs::remove_file(lab.path("vendor/lib/crc.c")).unwrap());
+    let before = tip(&lab);
+    let rebase = ["rebase", NEXT];
+    let follow = ["follow"];
+    std::fs::create_dir_all(lab.path("kernel/.git/info")).unwrap();
+    // As Debian's `.gitignore` does.
+    lab.write("kernel/.git/info/exclude", "/*\n/lib/news.txt\n");
+    let place = lab.path("kernel/lib/news.txt");
+    let refused = |command: &[&str], path: &str| {
+        lab.xtask(command).fails(7, &[path, "hint:"]);
+        assert_eq!((tip(&lab), lab.git("kernel", &["status", "--porcelain"])), (before.clone(), String::new()));
+        assert_eq!(lab.git("kernel", &["branch", "--show-current"]), "6.1-tickless");
+        assert!(!lab.path("kernel/.git/kernel-fork/rebase.json").exists());
+    };
+    // A file, a directory, a repository, a link, each in the place of the file that the release adds.
+    lab.write("kernel/lib/news.txt", "mine\n");
+    refused(&rebase, "`lib/news.txt`");
+    refused(&["--dry-run", "rebase", NEXT], "`lib/news.txt`");
+    refused(&follow, "lib/news.txt");
+    assert_eq!(lab.text("kernel/lib/news.txt"), "mine\n");
+    std::fs::remove_file(&place).unwrap();
+    lab.write("kernel/lib/news.txt/deep/mine", "mine\n");
+    refused(&rebase, "`lib/news.txt/deep/mine`");
+    lab.git("kernel/lib/news.txt", &["init", "--quiet"]);
+    refused(&rebase, "`lib/news.txt/");
+    refused(&follow, "lib/news.txt");
+    assert_eq!(lab.text("kernel/lib/news.txt/deep/mine"), "mine\n");
+    std::fs::remove_dir_all(&place).unwrap();
+    std::os::unix::fs::symlink("nowhere", &place).unwrap();
+    refused(&rebase, "`lib/news.txt`");
+    std::fs::remove_file(&place).unwrap();
+    // On the way back, a file that the release has taken away.
+    lab.xtask(&rebase).ok();
+    lab.write("kernel/.git/info/exclude", "/*\n/lib/crc.c\n");
+    lab.write("kernel/lib/crc.c/mine", "mine\n");
+    let rebased = tip(&lab);
+    lab.xtask(&["rebase", "--undo"]).fails(7, &["`lib/crc.c/mine`", "hint:"]);
+    assert_eq!((tip(&lab), lab.text("kernel/lib/crc.c/mine")), (rebased, "mine\n".to_owned()));
+    std::fs::remove_dir_all(lab.path("kernel/lib/crc.c")).unwrap();
+    lab.xtask(&["rebase", "--undo"]).ok();
+    // Before a stop in a conflict.
+    lab.edit("vendor/init/main.c", "#include", "/* the vendor was here */\n#include");
+    lab.tag("vendor", "v6.1.44");
+    lab.write("kernel/.git/info/exclude", "/*\n/lib/news.txt\n");
+    lab.write("kernel/lib/news.txt", "mine\n");
+    refused(&["rebase", "v6.1.44"], "`lib/news.txt`");
+}
+
+#[test]
 fn a_new_branch_leaves_the_old_one_and_the_work_tree_alone() {
     let (lab, _) = lab();
     let before = tip(&lab);
