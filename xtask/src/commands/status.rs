@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use anyhow::Result;
 use git2::Repository;
 
+use super::flavour::regen;
 use crate::build::chroot;
 use crate::build::metadata::{self, Metadata};
 use crate::effects::{repository, Effects};
@@ -15,6 +16,7 @@ use crate::fork::driver;
 use crate::fork::half_done::HalfDone;
 use crate::fork::history::History;
 use crate::fork::left_out::LeftOut;
+use crate::fork::stale;
 use crate::fork::stopped::Stopped;
 use crate::formats::changelog;
 use crate::packages::built;
@@ -55,25 +57,35 @@ pub fn run(fx: &Effects) -> Result<()> {
         }
     }
     let last = built.first().map(|(_, _, of)| of);
-    match last {
+    let regen = match last {
         _ if history.unmarked().is_some() => {
-            let why =
-                "the message of the generated commit was replaced: it is made again, and what is yours in it kept";
-            next(fx, "cargo xtask flavour regen", why);
+            "the message of the generated commit was replaced: it is made again, and what is yours in it kept"
         }
-        _ if history.mixed().next().is_some() => {
-            next(fx, "cargo xtask flavour regen", "the generated commit has changes of yours: they become a commit");
+        _ if history.mixed().next().is_some() => "the generated commit has changes of yours: they become a commit",
+        _ if !history.is_generated() => "the lab's commits are newer than what was generated",
+        _ => {
+            let of_this = |of: &&Metadata| of.commit == history.tip.to_string();
+            let (command, why) = match last {
+                Some(of) if of_this(&of) => {
+                    ("cargo xtask publish", "the packages are of this very commit; or `tags`, to see what is newer")
+                }
+                Some(_) => ("cargo xtask build", "this commit has not been built"),
+                None => ("cargo xtask build", "for packages"),
+            };
+            next_if(fx, stale::current(fx, &repo, &history), command, why);
+            return Ok(());
         }
-        _ if !history.is_generated() => {
-            next(fx, "cargo xtask flavour regen", "the lab's commits are newer than what was generated");
-        }
-        Some(of) if of.commit == history.tip.to_string() => {
-            next(fx, "cargo xtask publish", "the packages are of this very commit; or `tags`, to see what is newer");
-        }
-        Some(_) => next(fx, "cargo xtask build", "this commit has not been built"),
-        None => next(fx, "cargo xtask build", "for packages"),
-    }
+    };
+    next_if(fx, regen::possible(fx, &workspace, &repo), "cargo xtask flavour regen", regen);
     Ok(())
+}
+
+/// Recommends the command if it is possible, else what has to be done before.
+fn next_if(fx: &Effects, possible: Result<()>, command: &str, why: &str) {
+    match possible {
+        Ok(()) => next(fx, command, why),
+        Err(error) => next(fx, error::hint(&error).unwrap_or(command), &error::sentence(&error)),
+    }
 }
 
 /// Something that has to come to its end first: says what, and the command.

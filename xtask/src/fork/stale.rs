@@ -37,15 +37,26 @@ pub fn current(fx: &Effects, repo: &Repository, history: &History) -> Result<()>
     let below = generated.parent(0)?.tree_id();
     let tip = repo.find_commit(history.tip)?.tree()?;
     // The tip's tree without what was generated: what `flavour regen` would start from.
-    let mut without = Vec::new();
+    let (mut without, mut edited) = (Vec::new(), Vec::new());
     for change in changes(repo, below, generated.tree_id())? {
         let there = tip.get_path(change.path.as_ref()).ok().map(|e| (e.filemode(), e.id()));
         if there == change.new {
             without.push((change.path, change.old.map(|(mode, id)| (file_mode(mode), id))));
+        } else {
+            edited.push(format!("`{}`", change.path));
         }
     }
     let of = |tree| Inputs { tag: &history.root.tag, time: history.root.time, vendor: history.root.tree, tree };
-    let now = fx.session(repo, |session| inputs::digest(repo, &of(session.tree_with(&tip, &without)?)))?;
+    let now = match fx.session(repo, |session| inputs::digest(repo, &of(session.tree_with(&tip, &without)?))) {
+        // One file of the bundled packaging alone looks like somebody else's packaging.
+        Err(_) if !edited.is_empty() => {
+            let more = if edited.len() > NAMED { ", …" } else { "" };
+            edited.truncate(NAMED);
+            fail!(Repository, "a commit after the generated one, `{:.12}`, changes generated files: {}{more}", generated.id(), edited.join(", ");
+                "change the fragment or the settings instead; `cargo xtask flavour regen` names the commit");
+        }
+        now => now?,
+    };
     let then = match trailer(&generated, INPUTS) {
         Some(digest) => digest,
         // A version that recorded none made it from what is below it.

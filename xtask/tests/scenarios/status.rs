@@ -37,6 +37,46 @@ fn it_says_where_one_stands_and_what_comes_next() {
 }
 
 #[test]
+fn only_what_would_work_is_recommended() {
+    let lab = Lab::without_cache();
+    lab.forked();
+    let next = |said: &str| {
+        let before = lab.snapshot();
+        let outcome = lab.xtask(&[]).ok();
+        assert!(lab.snapshot() == before, "status changed something");
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let next = words(outcome.stdout.rsplit_once("next").unwrap().1);
+        assert!(next.contains(said) && !next.starts_with("cargo xtask flavour regen"), "no `{said}` in {next}");
+    };
+    let generated = lab.git("kernel", &["rev-parse", "HEAD"]);
+    let rules = "kernel/debian.master/rules.d/arm64.mk";
+    // An edit in the generated commit, and one in a commit after it.
+    lab.write(rules, &(lab.text(rules) + "# mine\n"));
+    lab.git("kernel", &["commit", "--quiet", "--all", "--amend", "--no-edit"]);
+    next("generated files were edited");
+    lab.xtask(&["flavour", "regen"]).fails(7, &["generated files were edited"]);
+    lab.git("kernel", &["reset", "--quiet", "--hard", &generated]);
+    lab.write("kernel/debian/rules", "# mine\n");
+    lab.git("kernel", &["commit", "--quiet", "--all", "--message", "rules: mine"]);
+    next("does not apply: debian/rules");
+    lab.xtask(&["flavour", "regen"]).fails(7, &["does not apply: debian/rules"]);
+    lab.xtask(&["--dry-run", "build", "--flavour", "slim", "--cross"])
+        .fails(7, &["changes generated files: `debian/rules`", "hint:"]);
+    // A commit that is on no branch, and changes that are in none.
+    lab.git("kernel", &["reset", "--quiet", "--hard", &generated]);
+    lab.write("kernel/init/lab.c", "int lab;\n");
+    lab.commit("kernel", "init: a file");
+    lab.git("kernel", &["switch", "--quiet", "--detach"]);
+    next("git switch");
+    lab.git("kernel", &["switch", "--quiet", "6.1-tickless"]);
+    lab.write("kernel/init/lab.c", "int changed;\n");
+    next("uncommitted changes");
+    lab.git("kernel", &["checkout", "--quiet", "init/lab.c"]);
+    lab.git("kernel", &["bisect", "start"]);
+    next("bisect");
+}
+
+#[test]
 fn outside_of_a_repository_it_says_so() {
     let lab = Lab::without_cache();
     lab.xtask_at(".", &[]).fails(3, &["no fork repository", "hint:"]);

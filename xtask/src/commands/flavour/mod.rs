@@ -5,7 +5,7 @@ mod diff;
 mod edit;
 mod list;
 mod new;
-mod regen;
+pub mod regen;
 mod remove;
 mod show;
 

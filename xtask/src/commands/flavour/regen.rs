@@ -2,12 +2,13 @@
 //! `cargo xtask flavour regen` and `check`: the generated commit made anew, to be put in place or compared.
 
 use anyhow::Result;
+use git2::Repository;
 
 use crate::effects::{repository, Did, Effects, RefMove, Session};
 use crate::fork::branch::{self, Made};
 use crate::fork::here;
 use crate::fork::history::{Edits, History};
-use crate::fork::replay::{replay, Carry};
+use crate::fork::replay::{replay, Carry, Replayed};
 use crate::fork::switch::{recover, switch, Switch};
 use crate::workspace::Workspace;
 
@@ -23,9 +24,39 @@ pub struct Args {
 
 /// The branch made anew on the snapshot that it stands on; where nothing has changed, with the same ids.
 fn made(fx: &Effects, session: &Session, history: &mut History, edits: Edits) -> Result<Made> {
+    let replayed = replayed(fx, session, history, edits)?;
+    branch::whole(fx, session, &history.root, &replayed)
+}
+
+/// The lab's commits without the generated ones between them.
+fn replayed(fx: &Effects, session: &Session, history: &mut History, edits: Edits) -> Result<Replayed> {
     let lab = history.lab(fx, session, edits)?;
     let replayed = replay(session, history.root.id, &lab, &Carry::default())?;
-    branch::whole(fx, session, &history.root, &replayed)
+    replayed.whole(fx, session)?;
+    Ok(replayed)
+}
+
+/// The branch that can be generated anew.
+///
+/// # Errors
+/// Something is under way; no branch is checked out; there are uncommitted changes.
+fn ready(fx: &Effects, workspace: &Workspace, repo: &Repository) -> Result<(String, History)> {
+    let found = here::fork_branch(repo, &workspace.root)?;
+    branch::clean(fx, &workspace.root)?;
+    Ok(found)
+}
+
+/// Makes sure that `flavour regen` comes as far as Kconfig, for `status`, which recommends it. Changes nothing.
+///
+/// # Errors
+/// What `flavour regen` would refuse.
+pub fn possible(fx: &Effects, workspace: &Workspace, repo: &Repository) -> Result<()> {
+    let (_, mut history) = ready(fx, workspace, repo)?;
+    // To divide a commit without a record takes Kconfig.
+    if history.unmarked().is_none() {
+        fx.session(repo, |session| replayed(fx, session, &mut history, Edits::Refused))?;
+    }
+    Ok(())
 }
 
 /// Puts the generated commit in place.
@@ -36,8 +67,7 @@ pub fn run(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<()> {
     let repo = repository(&workspace.root)?;
     let journal = fx.journal(&repo, "flavour regen")?;
     recover(fx, &workspace.root, &repo, &journal)?;
-    let (name, mut history) = here::fork_branch(&repo, &workspace.root)?;
-    branch::clean(fx, &workspace.root)?;
+    let (name, mut history) = ready(fx, workspace, &repo)?;
     fx.session(&repo, |session| {
         let edits = if args.drop_edits { Edits::Dropped } else { Edits::Refused };
         let made = made(fx, session, &mut history, edits)?;
