@@ -19,6 +19,7 @@ mod kept;
 mod lock;
 mod objects;
 mod open;
+mod repository;
 mod scratch;
 mod serve;
 mod signals;
@@ -36,10 +37,11 @@ pub use files::free_bytes;
 pub use journal::{state_dir, under_way, Journal, Move};
 pub use kept::Lock;
 pub use lock::Hold;
-pub use objects::{repository, sound, RefMove, Session, Signed};
+pub use objects::{sound, RefMove, Session, Signed};
 pub use open::{
     digest_plain, going_on, open_given, open_plain, or_interrupted, read_plain, text_given, text_plain, Interruptible,
 };
+pub use repository::{bare, repository, HISTORY_REMOTE};
 pub use scratch::Scratch;
 pub use serve::Bounds;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use git2::{FileMode, Oid, Repository};
 
-use crate::effects::{repository, Effects, Run, Session};
+use crate::effects::{bare, repository, Effects, Run, Session};
 use crate::error::Kind;
 pub use crate::fork::history::WORKFLOW_FROM as FROM;
 use crate::fork::history::{trailer, Edits, History};
@@ -58,7 +58,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let fetch = network(fx, &dir, &from, &["fetch", "--progress", "--no-tags", "--", &from, "+HEAD:refs/heads/new"]);
     let hint = format!("is `{from}` right, and can this machine reach it? `--from` names another");
     fx.read(fetch.or(Kind::Network, hint).watch(|line| fx.ui.progress(line)))?;
-    let source = repository(&dir)?;
+    let source = bare(&dir)?;
     let new = source.find_reference("refs/heads/new")?.peel_to_commit()?;
     if let Some(path) = WORKFLOW.iter().find(|path| new.tree().is_ok_and(|t| t.get_path(path.as_ref()).is_err())) {
         fail!(Input, "{from} has no `{path}`, so it is not a version of this workflow"; "`--from` names a clone of the repository that the fork was made with");

@@ -14,28 +14,8 @@ use git2::{Commit, FileMode, ObjectType, Oid, Repository, Signature, Tree};
 
 use super::backup;
 use super::command::{Did, Run};
+use super::repository::bare;
 use super::Effects;
-use crate::error::{Failure, Kind};
-
-/// Opens the repository at `path` itself (a work tree's top or a bare one), never a parent's.
-///
-/// # Errors
-/// There is none.
-pub fn repository(path: &Utf8Path) -> Result<Repository> {
-    match Repository::open(path) {
-        Err(e) if e.code() == git2::ErrorCode::NotFound => {
-            fail!(Input, "`{path}` has no .git: a downloaded archive is not enough"; "`git clone` makes a repository")
-        }
-        // git refuses it too, since its hooks and settings are that user's.
-        Err(e) if e.code() == git2::ErrorCode::Owner => {
-            fail!(Repository, "the repository `{path}` belongs to another user"; "`git config --global --add safe.directory {path}` trusts it")
-        }
-        opened => opened.with_context(|| {
-            Failure::new(Kind::Repository, format!("the repository `{path}` cannot be opened"))
-                .hint(format!("`git -C {path} status` has to work"))
-        }),
-    }
-}
 
 /// Makes sure that each name in a tree that came from elsewhere is that of one file in its directory: neither
 /// libgit2 nor a fetch does.
@@ -248,7 +228,7 @@ impl Session<'_> {
         // git ends a pack by a rename from its own object directory, so that has to be this repository's: `from` may
         // be on another file system. The tree `but` is known there, too.
         let objects = self.git_dir()?.join("objects");
-        let theirs = Utf8PathBuf::try_from(repository(from)?.commondir().join("objects"))?;
+        let theirs = Utf8PathBuf::try_from(bare(from)?.commondir().join("objects"))?;
         let prefix = objects.join("pack/pack");
         // As the vendor packed it: looking for better deltas takes longer than it is worth.
         let as_it_is = ["pack-objects", "--revs", "--quiet", "--window=0", "--delta-base-offset"];

@@ -38,7 +38,9 @@ pub fn current(repo: &Repository) -> Result<String> {
 pub fn clean(fx: &Effects, root: &Utf8Path) -> Result<()> {
     let repo = repository(root)?;
     idle(&repo)?;
-    if repo.index()?.is_empty() {
+    // git's own answer: libgit2 reads neither a split nor a sparse index.
+    let tracked = Run::from(fx.git(root).args(["--no-optional-locks", "ls-files"]));
+    if fx.read(tracked.until(|_| true))?.stdout.is_empty() {
         return Ok(()); // a clone without a checkout
     }
     let args = ["--no-optional-locks", "status", "--porcelain", "--untracked-files=no"];

@@ -15,11 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::history::Root;
 use super::snapshot::{filters, network};
-use crate::effects::{Did, Effects, RefMove, Run, Session, Signed};
+use crate::effects::{Did, Effects, RefMove, Run, Session, Signed, HISTORY_REMOTE as REMOTE};
 use crate::formats::tag::Tag;
 
-/// The remote that git fetches left-out blobs from.
-pub const REMOTE: &str = "fork-history";
 /// The setting that tells the push guard where the vendor's history begins.
 const VENDOR_ROOT: &str = "fork.vendorRoot";
 /// Where the fetched tags are kept until the replace ref holds their commits.

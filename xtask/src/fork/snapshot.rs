@@ -13,7 +13,7 @@ use git2::{Oid, Tree};
 
 use super::history::Root;
 use super::vendor_tree;
-use crate::effects::{repository, Effects, Run, Scratch, Session, Signed};
+use crate::effects::{bare, Effects, Run, Scratch, Session, Signed};
 use crate::error::{Failure, Kind};
 use crate::formats::tag::Tag;
 
@@ -57,7 +57,7 @@ pub fn fetch(fx: &Effects, url: &str, tag: &Tag, known: Option<&Known>, ours: &T
     let fetch = network(fx, &dir, url, &[&alone[..], &args].concat());
     fx.read(fetch.watch(|line| fx.ui.progress(line)))?;
 
-    let repo = repository(&dir)?;
+    let repo = bare(&dir)?;
     let (id, tree, time) = commit_of(&repo, tag)?;
     vendor_tree::check(&repo, tree, ours)?;
     step.done("");

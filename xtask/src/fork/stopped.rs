@@ -5,6 +5,8 @@
 //! well, CHERRY_PICK_HEAD names the one that did not, conflicts are marked in the files and the index.
 //! What git does not know (which branch is to move, what comes next) is in `kernel-fork/rebase.json`.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use git2::{Oid, Repository};
@@ -136,6 +138,7 @@ impl Stopped {
             let to = Switch { branch: None, old: here, new: onto, files: Some(tree), why: "rebase: stopped" };
             switch(fx, root, session, journal, &to, &[])?;
         }
+        self.show_left_out(fx, root)?;
         let mut lines = String::new();
         for line in &self.unmerged {
             let path = line.split_once('\t').map_or("", |(_, path)| path);
@@ -153,6 +156,22 @@ impl Stopped {
 }
 
 impl Stopped {
+    /// Writes files in conflict that a sparse checkout leaves out, as git's own merge does: else nobody sees the marks.
+    fn show_left_out(&self, fx: &Effects, root: &Utf8Path) -> Result<()> {
+        let listed = fx.read(fx.git(root).args(["ls-files", "-t", "-z"]))?.stdout;
+        let listed = String::from_utf8_lossy(&listed);
+        let paths: BTreeSet<&str> = self.unmerged.iter().filter_map(|line| Some(line.split_once('\t')?.1)).collect();
+        let left_out = listed.split_terminator('\0').filter_map(|line| line.strip_prefix("S "));
+        let files: String = left_out.filter(|path| paths.contains(path)).map(|path| format!("{path}\0")).collect();
+        if files.is_empty() {
+            return Ok(());
+        }
+        let index = fx.git(root).args(["update-index", "-z", "--no-skip-worktree", "--stdin"]);
+        fx.change(root, Run::from(index).stdin(files.clone()))?;
+        fx.change(root, Run::from(fx.git(root).args(["checkout-index", "-u", "-z", "--stdin"])).stdin(files))?;
+        Ok(())
+    }
+
     /// Takes what the stopped commit left out of index and work tree: its files are HEAD's again, whatever the
     /// person has made of them. Other files are not looked at. May be done twice.
     ///

@@ -42,6 +42,7 @@ mod quickstart;
 mod readme;
 mod rebase;
 mod remote;
+mod repository;
 mod root;
 mod sandbox;
 mod scripts;
