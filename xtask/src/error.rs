@@ -65,6 +65,9 @@ impl Failure {
     }
 }
 
+/// What to do about a full disk. Which of the disks it is, the path says.
+const FREE_ROOM: &str = "free room on the disk of that path and run it again";
+
 /// The exit code for an error: that of the outermost [`Failure`] in its chain; a text that is not of its
 /// format or a path that is not text is bad input; damaged objects are the repository's; a failed call of the
 /// system is the machine's; what libgit2 finds wrong with a repository is the repository's; all else is a fault of
@@ -127,7 +130,10 @@ fn of_git(error: &anyhow::Error) -> Option<Kind> {
 /// The hint of the outermost [`Failure`], else the one for what is behind it.
 pub fn hint(error: &anyhow::Error) -> Option<&str> {
     if let Some(failure) = failure_in(error) {
-        return failure.hint.as_deref();
+        let hint = failure.hint.as_deref();
+        // Whatever a caller expects to go wrong with a path, on a full disk it is that.
+        let full = no_room(error) && !hint.is_some_and(|hint| hint.contains("free room"));
+        return if full { Some(FREE_ROOM) } else { hint };
     }
     if unreadable(error) {
         return Some("`git fsck --full` says what is missing or damaged");
@@ -136,9 +142,7 @@ pub fn hint(error: &anyhow::Error) -> Option<&str> {
         return Some("`git status` has to work; a `.lock` file of a git that was killed may be in the way");
     }
     match system(error)? {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Some("free room on that disk and run it again; KERNEL_FORK_CACHE puts the cache on another one")
-        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(FREE_ROOM),
         ErrorKind::PermissionDenied => Some("`ls -ld` shows the owner and the mode of that path"),
         ErrorKind::NotFound | ErrorKind::NotADirectory => Some("is that path right?"),
         ErrorKind::ResourceBusy => Some("a mount point cannot be replaced: name a directory below it"),
@@ -231,12 +235,30 @@ mod tests {
         assert_eq!(sentence(&e), "cannot write in /nonexistent: No such file or directory (os error 2)");
         let e = Err::<(), _>(std::io::Error::from(ErrorKind::StorageFull)).context("cannot write x").unwrap_err();
         assert_eq!(exit_code(&e), 4);
-        assert!(hint(&e).unwrap().contains("free room"));
+        assert!(hint(&e).unwrap().contains("free room") && !hint(&e).unwrap().contains("KERNEL_FORK_CACHE"));
+        let e = e.context(Failure::new(Kind::Machine, "cannot make x").hint("make its parent writable"));
+        assert_eq!(hint(&e), Some(FREE_ROOM));
     }
 
-    /// `std::fs` does not say which file it was.
+    /// A line that was joined by hand has the next one's indentation in the middle of its sentence.
     #[test]
-    fn every_file_operation_names_its_path() {
+    fn no_message_has_a_gap() {
+        for (path, text) in sources() {
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for line in code.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+                let gap = line.split_once("    ").map(|(before, after)| (before, after.trim_start()));
+                let word = |c: char| c.is_alphanumeric() || c == '`';
+                let found = gap.filter(|(before, after)| {
+                    before.ends_with([';', ',', ':', '.', '`']) && before.contains('"') && after.starts_with(word)
+                });
+                assert_eq!(found, None, "{}", path.display());
+            }
+        }
+    }
+
+    /// The files of this program and their text.
+    fn sources() -> Vec<(std::path::PathBuf, String)> {
+        let mut found = Vec::new();
         let mut left = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
         while let Some(path) = left.pop() {
             if path.is_dir() {
@@ -244,6 +266,15 @@ mod tests {
                 continue;
             }
             let text = fs_err::read_to_string(&path).unwrap_or_default();
+            found.push((path, text));
+        }
+        found
+    }
+
+    /// `std::fs` does not say which file it was.
+    #[test]
+    fn every_file_operation_names_its_path() {
+        for (path, text) in sources() {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             let found = ["use std::fs;", "use std::fs::", "std::fs::read", "std::fs::write", "std::fs::create_dir"];
             let found = found.iter().find(|words| code.contains(*words));

@@ -2,7 +2,7 @@
 //! Files and directories: whole or not at all.
 
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -17,15 +17,29 @@ use super::Effects;
 use crate::error::{Failure, Kind};
 use crate::ui::bytes;
 
+/// The directory of the cache, from the environment.
 pub(super) fn cache_dir() -> Result<Utf8PathBuf> {
-    let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty()).map(Utf8PathBuf::from);
-    var("KERNEL_FORK_CACHE")
-        .or_else(|| var("XDG_CACHE_HOME").map(|d| d.join("kernel-fork")))
-        .or_else(|| var("HOME").map(|d| d.join(".cache/kernel-fork")))
-        .ok_or_else(|| {
-            let failure = Failure::new(Kind::Machine, "neither KERNEL_FORK_CACHE nor XDG_CACHE_HOME nor HOME is set");
-            failure.hint("`export HOME=DIR`, or `export KERNEL_FORK_CACHE=DIR`").into()
-        })
+    cache_of(|name| std::env::var(name).ok())
+}
+
+/// The directory of the cache, where `var` reads the environment.
+fn cache_of(var: impl Fn(&str) -> Option<String>) -> Result<Utf8PathBuf> {
+    let named = [("KERNEL_FORK_CACHE", ""), ("XDG_CACHE_HOME", "kernel-fork"), ("HOME", ".cache/kernel-fork")];
+    for (name, below) in named {
+        let Some(dir) = var(name).filter(|dir| !dir.is_empty()) else { continue };
+        let dir = Utf8PathBuf::from(dir);
+        // A relative one would be another directory for each command, and below a work tree a part of the fork.
+        if dir.is_absolute() {
+            return Ok(if below.is_empty() { dir } else { dir.join(below) });
+        }
+        // The base directory specification has relative ones ignored.
+        if name != "XDG_CACHE_HOME" {
+            fail!(Input, "{name} is the relative path `{dir}`: the cache would be another one in each directory";
+                "`export {name}=/DIR` names it from the root");
+        }
+    }
+    fail!(Machine, "neither KERNEL_FORK_CACHE nor XDG_CACHE_HOME nor HOME is set";
+        "`export HOME=DIR`, or `export KERNEL_FORK_CACHE=DIR`")
 }
 
 impl Effects {
@@ -69,7 +83,7 @@ impl Effects {
         }
         let dir = path.parent().context("a file has a directory")?;
         let mut file = tempfile::NamedTempFile::new_in(dir).with_context(|| format!("cannot write in {dir}"))?;
-        file.write_all(bytes)?;
+        file.write_all(bytes).with_context(|| format!("cannot write {path}"))?;
         // tempfile's 0600 is for secrets; these files are for everybody.
         let mode = fs::metadata(path).map_or_else(|_| PermissionsExt::from_mode(mode), |m| m.permissions());
         file.as_file().set_permissions(mode)?;
@@ -219,12 +233,13 @@ impl Effects {
         let places = scratches.iter().map(Utf8PathBuf::as_path).chain([self.cache.as_path()]).chain(at);
         let Some((free, place)) = places.filter_map(|p| Some((free_bytes(p).ok()?, p))).min() else { return error };
         let message = format!("the disk of `{place}` is full ({} free)", bytes(free));
-        let hint = match at {
-            Some(at) if at == place => "free room there".to_owned(),
-            _ => format!(
+        let hint = if same_disk(place, &self.cache) {
+            format!(
                 "free room there; KERNEL_FORK_CACHE names a directory on another disk for what is kept (now `{}`)",
                 self.cache
-            ),
+            )
+        } else {
+            "free room there".to_owned()
         };
         error.context(Failure::new(Kind::Machine, message).hint(hint))
     }
@@ -247,6 +262,12 @@ pub fn free_bytes(path: &Utf8Path) -> Result<u64> {
     let stat =
         rustix::fs::statvfs(there.as_std_path()).with_context(|| format!("cannot look at the disk of {there}"))?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Are the two on one file system?
+fn same_disk(a: &Utf8Path, b: &Utf8Path) -> bool {
+    let disk = |path: &Utf8Path| fs::metadata(nearest(path)).map(|meta| meta.dev()).ok();
+    disk(a).is_some_and(|dev| disk(b) == Some(dev))
 }
 
 /// Where nothing is in the way a plain rename will do, which every file system has.
@@ -309,6 +330,36 @@ fn fill(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cache_is_never_below_the_current_directory() {
+        let of = |set: &[(&str, &str)]| {
+            cache_of(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        };
+        let (home, relative) = (("HOME", "/h"), ("XDG_CACHE_HOME", "x"));
+        assert_eq!(of(&[("KERNEL_FORK_CACHE", "/c"), home]).unwrap(), "/c");
+        assert_eq!(of(&[("KERNEL_FORK_CACHE", ""), relative, home]).unwrap(), "/h/.cache/kernel-fork");
+        assert_eq!(of(&[("XDG_CACHE_HOME", "/x"), home]).unwrap(), "/x/kernel-fork");
+        for (set, code) in [(("KERNEL_FORK_CACHE", "c/d"), 3), (("HOME", "h"), 3), (relative, 4)] {
+            let error = of(&[set]).unwrap_err();
+            assert_eq!(
+                (crate::error::exit_code(&error), crate::error::hint(&error).is_some()),
+                (code, true),
+                "{set:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_directories_of_one_disk() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
+        let path = |dir: &tempfile::TempDir| Utf8Path::from_path(dir.path()).unwrap().to_owned();
+        assert!(same_disk(&path(&one), &path(&one).join("not/yet/there")));
+        assert_eq!(
+            same_disk(&path(&one), &path(&other)),
+            one.path().metadata().unwrap().dev() == other.path().metadata().unwrap().dev()
+        );
+    }
 
     #[test]
     fn a_directory_is_filled_and_what_else_is_there_stays() {

@@ -66,6 +66,9 @@ fn wrong_arguments() {
             (&["publish", "--source", "lab/kernels"], 3, &["`lab/kernels`", "ppa:OWNER/NAME"]),
         ],
     );
+    lab.xtask_with(&[("KERNEL_FORK_CACHE", "relative/x")], &["chroot", "list"])
+        .fails(3, &["KERNEL_FORK_CACHE", "relative path `relative/x`", "hint: "]);
+    assert!(!lab.path("kernel/relative").exists());
     lab.xtask_with(&[("KERNEL_FORK_CACHE", "/proc/x")], &["chroot", "list"])
         .fails(4, &["/proc/x", "KERNEL_FORK_CACHE"]);
     let mut command = lab.command(env!("CARGO_BIN_EXE_xtask"), "kernel");

@@ -58,3 +58,35 @@ fn a_distribution_without_its_keyring_is_not_trusted() {
     lab.edit("kernel/Cargo.toml", "debian-archive-keyring.gpg", "not-there.gpg");
     lab.xtask(&["chroot", "create", "bookworm"]).fails(4, &["keyring", "not-there.gpg", "hint:"]);
 }
+
+#[test]
+fn a_full_disk_of_the_repository_or_of_what_is_published_is_not_the_cache_s() {
+    let lab = Lab::new();
+    lab.forked();
+    lab.write("vendor/lib/news.txt", "6.1.43\n");
+    lab.tag("vendor", "v6.1.43");
+    let before = lab.git("kernel", &["rev-parse", "HEAD"]);
+    for (name, version) in [("set", "6.1.42-1.1+lab"), ("next", "6.1.42-1.2+lab")] {
+        lab.package_set(name, "arm64", version, "kernel");
+    }
+    std::fs::create_dir(lab.path("small")).unwrap();
+    let fill = "dd if=/dev/zero of=small/fill bs=1k status=none 2>fill || true";
+    for room in ["0", "60", "200"] {
+        let repository = format!(
+            "mount -t tmpfs -o size=200m none small && cp -a kernel small/kernel && {{ {fill}; }} && \
+             truncate -s -{room}k small/fill && mount --bind small/kernel kernel"
+        );
+        let said = on(&lab, &repository, &["rebase", "v6.1.43"]).stderr;
+        assert!(said.contains("hint: free room") && !said.contains("KERNEL_FORK_CACHE"), "{room} KB: {said}");
+    }
+    for room in ["0", "8"] {
+        let pool = format!(
+            "mount -t tmpfs -o size=2m none small && {{ cd kernel && \"$0\" publish ../set --to ../small/apt && cd ..; }} && \
+             {{ {fill}; }} && truncate -s -{room}k small/fill"
+        );
+        let said =
+            on(&lab, &pool, &["publish", "../next", "--to", "../small/apt"]).fails(4, &["hint: free room"]).stderr;
+        assert!(!said.contains("KERNEL_FORK_CACHE"), "{room} KB: {said}");
+    }
+    assert_eq!(lab.git("kernel", &["rev-parse", "HEAD"]), before);
+}
