@@ -57,6 +57,22 @@ impl Launcher {
         (!self.farm.is_empty()).then(|| spread::jobs(&self.farm))
     }
 
+    /// Makes sure that each worker is there and compiles for `host`, before anything is made for the build.
+    ///
+    /// # Errors
+    /// One is not reached, or has no such compiler.
+    pub fn reachable(&self, fx: &Effects, host: &Arch) -> Result<()> {
+        if self.farm.is_empty() || fx.dry() {
+            return Ok(()); // a dry run needs no worker
+        }
+        let step = fx.ui.step("ask the workers of the farm");
+        for worker in &self.farm {
+            probe::of_worker(worker, &probe::program(host))?;
+        }
+        step.done(&self.farm.len().to_string());
+        Ok(())
+    }
+
     /// Checks the workers' compilers against the chroot's, and opens the ways in `scratch`.
     ///
     /// # Errors

@@ -156,6 +156,7 @@ pub fn build(fx: &Effects, workspace: &Workspace, args: &Args) -> Result<Utf8Pat
         report(fx, &plan.out)?;
         return Ok(plan.out);
     }
+    plan.launcher.reachable(fx, plan.host)?;
     let start = Instant::now();
     let fresh = fx.scratch_for("packages", &plan.out)?;
     let scratch = fx.shared_scratch("build")?;

@@ -275,6 +275,10 @@ fn a_farm_that_does_not_fit_is_refused_before_anything_is_built() {
     lab.xtask(&["farm", "check", "a b/2"]).fails(2, &["no worker"]);
     let out = lab.path("packages").display().to_string();
     let args = ["build", "arm64", "--cross", "--flavour", "slim", "--out", &out, "--farm", &nobody];
-    lab.xtask(&args).fails(5, &["is not reached", "farm serve"]);
+    let said = lab.xtask(&args).fails(5, &["ask the workers", "is not reached", "farm serve"]).stderr;
+    // Neither a chroot nor the build's tree was made or unpacked first.
+    for step in ["chroot", "compilers", "tree"] {
+        assert!(!said.contains(step), "{said}");
+    }
     assert!(!lab.path("packages").exists());
 }
