@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::error::{Failure, Kind};
 use crate::formats::abi::Suffix;
 use crate::formats::date::Snapshot;
+use crate::formats::vars;
 
 /// Everything a fork is set up by.
 #[derive(Debug, Clone, Deserialize)]
@@ -187,6 +188,7 @@ impl Settings {
             word(name)?;
         }
         for (name, flavour) in &self.flavours {
+            vars::check_flavour(name).context("the settings have a flavour that cannot be built")?;
             let Some(path) = &flavour.modules else { continue };
             let bad = |part: &str| part.is_empty() || part == "." || part == ".." || part.chars().any(char::is_control);
             if path.split('/').any(bad) {

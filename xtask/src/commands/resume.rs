@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use git2::{Oid, Repository};
 
 use crate::effects::{Did, Effects, RefMove};
@@ -136,7 +136,9 @@ fn line(repo: &Repository, onto: Oid, tip: Oid) -> Result<Vec<Oid>> {
 pub fn abort(desk: &Desk, state: &Stopped) -> Result<()> {
     let Desk { fx, workspace, repo, journal } = desk;
     let name = short(&state.branch);
-    let tip = repo.refname_to_id(&state.branch).with_context(|| format!("{name} is gone"))?;
+    let Ok(tip) = repo.refname_to_id(&state.branch) else {
+        fail!(Repository, "the branch `{name}` is gone"; "`git branch {name} {:.12}` makes it again, where it was when the {} began", state.old, state.what);
+    };
     if repo.head_detached()? {
         state.clear(fx, &workspace.root, repo)?;
     }
@@ -145,7 +147,15 @@ pub fn abort(desk: &Desk, state: &Stopped) -> Result<()> {
     let did = fx.session(repo, |session| switch(fx, &workspace.root, session, journal, &to, &[]))?;
     Stopped::remove(fx, repo)?;
     if did == Did::Done {
-        fx.ui.note(&format!("{name} is as it was, {tip:.12}."));
+        fx.ui.note(&if tip.to_string() == state.old {
+            format!("{name} is as it was, {tip:.12}.")
+        } else {
+            let old = &state.old;
+            format!(
+                "{name} stays at {tip:.12}, where something else has moved it; when the {} began it was at {old:.12}.",
+                state.what
+            )
+        });
     }
     Ok(())
 }
@@ -233,7 +243,9 @@ pub fn status(fx: &Effects, repo: &Repository) -> Result<()> {
         Some(stopped) => stopped.branch.clone(),
         None => branch::current(repo)?,
     };
-    let tip = repo.refname_to_id(&branch).with_context(|| format!("{branch} is gone"))?;
+    let Ok(tip) = repo.refname_to_id(&branch) else {
+        fail!(Repository, "the branch `{}` is gone", short(&branch); "`git branch` lists those that are there; `git reflog` shows where HEAD was");
+    };
     fx.ui.data(&format!("{} is at {tip:.12} on {}", short(&branch), History::read(repo, tip)?.root.tag.name()));
     if let Some(stopped) = &stopped {
         let commit = Oid::from_str(&stopped.commit)?;

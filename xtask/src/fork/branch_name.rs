@@ -36,6 +36,11 @@ pub fn full(name: &str) -> Result<String> {
     if !good {
         fail!(Input, "`{name}` is not a valid branch name"; "`git check-ref-format --help` has the rules");
     }
+    // git takes it, and makes refs/heads/refs/heads/x, which no later `x` or `refs/heads/x` means.
+    if let Some(rest) = name.strip_prefix("refs/") {
+        let short = rest.strip_prefix("heads/").unwrap_or("NAME");
+        fail!(Input, "`{name}` is the name of a ref, not of a branch"; "a branch is named without `refs/heads/`: `{short}`");
+    }
     Ok(format!("refs/heads/{name}"))
 }
 
@@ -45,10 +50,14 @@ mod tests {
 
     #[test]
     fn names_that_git_takes_for_something_else() {
+        for name in ["refs/heads/x", "refs/tags/x", "refs/x"] {
+            let error = full(name).unwrap_err();
+            assert!(error.to_string().contains("name of a ref"), "{error}");
+        }
         for name in ["HEAD", "-x", "-", "", "@", "a..b", "a b", "a:b", "x/", "/x", "x.lock", "a~1", "x\\y"] {
             assert!(full(name).is_err(), "{name}");
         }
-        for name in ["x", "5.4-tickless", "release/Ubuntu-5.4.0-201.221", "HEAD/x", "ä"] {
+        for name in ["x", "5.4-tickless", "release/Ubuntu-5.4.0-201.221", "HEAD/x", "refs", "heads/x", "ä"] {
             assert_eq!(full(name).unwrap(), format!("refs/heads/{name}"));
         }
     }

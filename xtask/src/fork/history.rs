@@ -157,7 +157,7 @@ impl History {
         let root = Root::read(&line.root)?;
         if let Some(merge) = line.merge {
             let way = if merge == tip {
-                "`git reset --hard HEAD^1` goes back to this branch and `git reset --hard HEAD^2` to the other;                  `git pull` makes a merge where one of them was regenerated, `git pull --rebase` makes none"
+                "`git reset --hard HEAD^1` goes back to this branch and `git reset --hard HEAD^2` to the other; `git pull` makes a merge where one of them was regenerated, `git pull --rebase` makes none"
                     .to_owned()
             } else {
                 format!("`git rebase {:.12}` makes it one", root.id)

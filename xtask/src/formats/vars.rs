@@ -11,6 +11,10 @@ use super::FormatError;
 /// is left with a placeholder.
 const REQUIRED: [&str; 6] = ["arch", "supported", "target", "desc", "bootloader", "provides"];
 
+/// Words that stand where a flavour does and mean something else: architectures in a control file, and the targets
+/// and packages beside those of flavours (`binary-indep`, `linux-tools-common`).
+const RESERVED: [&str; 8] = ["all", "any", "arch", "common", "headers", "indep", "perarch", "source"];
+
 /// Far more lines than any such file has; it bounds what an untrusted one can cost.
 const LONGEST: usize = 1000;
 
@@ -151,6 +155,9 @@ pub fn check_flavour(name: &str) -> Result<(), FormatError> {
     if !name.chars().all(allowed) || name.starts_with('-') || name.ends_with('-') {
         return bad("a flavour's name is made of lower-case letters, digits and `-` between them");
     }
+    if RESERVED.contains(&name) {
+        return bad("that is no flavour's name: it has a meaning of its own in Debian's packaging");
+    }
     Ok(())
 }
 
@@ -275,6 +282,9 @@ mod tests {
     fn flavours() {
         for name in ["generic", "generic-lpae", "64k", "tickless"] {
             assert_eq!(check_flavour(name), Ok(()));
+        }
+        for name in super::RESERVED {
+            assert!(check_flavour(name).unwrap_err().to_string().contains("meaning of its own"), "{name}");
         }
         for name in ["", "-a", "a-", "a.b", "a_b", "A", "a b", "é", &"a".repeat(41)] {
             assert!(check_flavour(name).is_err(), "{name}");

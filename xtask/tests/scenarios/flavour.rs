@@ -83,10 +83,12 @@ fn a_new_flavour_is_three_things_and_goes_again() {
 fn names_bases_and_symbols_that_will_not_do_are_refused() {
     let lab = Lab::new();
     let before = lab.snapshot();
-    let table: [(&[&str], &str); 8] = [
+    let table: [(&[&str], &str); 10] = [
         (&["Fast"], "lower-case letters"),
         (&["tickless"], "already"),
         (&["tiny"], "is a base"),
+        (&["all"], "a meaning of its own"),
+        (&["indep"], "a meaning of its own"),
         (&["generic"], "flavour of the vendor's"),
         (&["fast", "--base", "lowlatency"], "no flavour `lowlatency`"),
         (&["fast", "--base", "slim"], "this fork's own"),

@@ -153,12 +153,34 @@ fn an_operation_of_git_s_is_finished_first() {
 }
 
 #[test]
+fn giving_up_says_where_the_branch_is() {
+    let (lab, before) = stopped();
+    lab.xtask(&["rebase", "--abort"]).ok().says(&[&format!("6.1-tickless is as it was, {:.12}", before)]);
+    lab.xtask(&["rebase", NEXT]).fails(7, &["init/main.c"]);
+    let moved = lab.git("kernel", &["rev-parse", "main"]);
+    lab.git("kernel", &["update-ref", "-d", "refs/heads/6.1-tickless"]);
+    for command in ["--abort", "--status"] {
+        lab.xtask(&["rebase", command]).fails(7, &["`6.1-tickless` is gone", "git branch"]);
+    }
+    lab.git("kernel", &["branch", "6.1-tickless", "main"]);
+    let said = lab.xtask(&["rebase", "--abort"]).ok().says(&[&format!("stays at {:.12}", moved), &before[..12]]).stderr;
+    assert!(!said.contains("as it was"), "{said}");
+    assert_eq!(lab.git("kernel", &["rev-parse", "6.1-tickless", "HEAD"]), format!("{moved}\n{moved}"));
+    assert_eq!(lab.git("kernel", &["status", "--porcelain"]), "");
+}
+
+#[test]
 fn names_that_are_no_branches_are_refused() {
     let lab = Lab::new();
     lab.forked();
     for name in ["HEAD", "a..b", "@"] {
         lab.xtask(&["rebase", NEXT, "--to-branch", name]).fails(3, &[name, "not a valid branch name"]);
         lab.xtask(&["fork", NEXT, "--branch", name]).fails(3, &[name, "not a valid branch name"]);
+    }
+    for name in ["refs/heads/q", "refs/tags/q"] {
+        lab.xtask(&["rebase", NEXT, "--to-branch", name]).fails(3, &[name, "name of a ref", "hint:"]);
+        lab.xtask(&["fork", NEXT, "--branch", name]).fails(3, &[name, "name of a ref"]);
+        lab.xtask(&["follow", "--branch", name]).fails(3, &[name, "name of a ref"]);
     }
     for option in ["--to-branch=-x", "--to-branch=-"] {
         lab.xtask(&["rebase", NEXT, option]).fails(3, &["not a valid branch name"]);
