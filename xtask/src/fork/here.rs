@@ -56,14 +56,15 @@ mod tests {
     /// Files that read HEAD themselves, and why they may.
     const READ_HEAD: &[&str] = &[
         "fork/here.rs",
-        "fork/branch.rs",     // the name of the branch, for here.rs
-        "fork/stopped.rs",    // the rebase that is stopped
-        "commands/resume.rs", // likewise
-        "fork/rebase.rs",     // after the branch has moved
-        "fork/driver.rs",     // git merges by it, in whatever state
-        "commands/status.rs", // shows every state
-        "commands/follow.rs", // a commit that CI has checked out, after idle()
-        "commands/fork.rs",   // what a killed run was to check out
+        "effects/repository.rs", // whether objects of it are missing, in whatever state
+        "fork/branch.rs",        // the name of the branch, for here.rs
+        "fork/stopped.rs",       // the rebase that is stopped
+        "commands/resume.rs",    // likewise
+        "fork/rebase.rs",        // after the branch has moved
+        "fork/driver.rs",        // git merges by it, in whatever state
+        "commands/status.rs",    // shows every state
+        "commands/follow.rs",    // a commit that CI has checked out, after idle()
+        "commands/fork.rs",      // what a killed run was to check out
     ];
 
     #[test]
