@@ -13,9 +13,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use git2::{Oid, Repository};
 use serde::{Deserialize, Serialize};
 
-use super::history::Root;
+use super::history::{trailer, Root};
 use super::snapshot::{filters, network};
-use crate::effects::{Did, Effects, RefMove, Run, Session, Signed, HISTORY_REMOTE as REMOTE};
+use crate::effects::{text_plain, Did, Effects, RefMove, Run, Session, Signed, HISTORY_REMOTE as REMOTE};
 use crate::formats::tag::Tag;
 
 /// The setting that tells the push guard where the vendor's history begins.
@@ -50,7 +50,7 @@ impl Added {
     /// The file is there and cannot be read.
     pub fn read(repo: &Repository) -> Result<Option<Self>> {
         let file = Self::file(repo)?;
-        let Ok(text) = fs_err::read_to_string(&file) else { return Ok(None) };
+        let Some(text) = text_plain(&file) else { return Ok(None) };
         Ok(Some(serde_json::from_str(&text).with_context(|| format!("{file} is of another version of this program"))?))
     }
 
@@ -67,7 +67,19 @@ pub fn replace_ref(root: Oid) -> String {
 
 /// Is this root grafted?
 pub fn grafted(repo: &Repository, root: Oid) -> bool {
-    repo.find_reference(&replace_ref(root)).is_ok()
+    replacement(repo, root).is_some_and(|id| is_ours(repo, root, id))
+}
+
+/// What the root's replace ref points at.
+fn replacement(repo: &Repository, root: Oid) -> Option<Oid> {
+    repo.refname_to_id(&replace_ref(root)).ok()
+}
+
+/// Is `replacement` what [`join`] makes of the root: the same tree on the tag's commit? Any other is the user's own.
+fn is_ours(repo: &Repository, root: Oid, replacement: Oid) -> bool {
+    let (Ok(root), Ok(joined)) = (repo.find_commit(root), repo.find_commit(replacement)) else { return false };
+    let parents: Vec<String> = joined.parent_ids().map(|id| id.to_string()).collect();
+    joined.tree_id() == root.tree_id() && trailer(&root, "Fork-Commit").is_some_and(|commit| parents == [commit])
 }
 
 /// Can the server leave blobs out?
@@ -88,6 +100,10 @@ pub fn can_filter(fx: &Effects, url: &str) -> Result<bool> {
 /// # Errors
 /// The address does not answer; the tag's tree is not the root's: then nothing stays.
 pub fn graft(fx: &Effects, repo: &Repository, at: &Utf8Path, url: &str, root: &Root, full: bool) -> Result<Did> {
+    if let Some(theirs) = replacement(repo, root.id).filter(|id| !is_ours(repo, root.id, *id)) {
+        fail!(Repository, "the fork's root {:.12} has a replacement of your own, {theirs:.12}", root.id;
+            "`git replace --delete {}` removes it", root.id);
+    }
     if full && promisor(fx, at)? {
         // A fetch does not ask again for what an earlier one has left out.
         ungraft(fx, repo, at)?;
@@ -205,8 +221,9 @@ pub fn ungraft(fx: &Effects, repo: &Repository, at: &Utf8Path) -> Result<Did> {
         refs.extend(reference.name().zip(reference.target()).map(|(n, id)| (n.to_owned(), id)));
     }
     for root in &added.roots {
-        let name = format!("refs/replace/{root}");
-        refs.extend(repo.refname_to_id(&name).ok().map(|id| (name, id)));
+        let root = Oid::from_str(root)?;
+        let ours = replacement(repo, root).filter(|id| is_ours(repo, root, *id));
+        refs.extend(ours.map(|id| (replace_ref(root), id)));
     }
     // A tag that the person has moved since is theirs.
     for (name, id) in &added.tags {
@@ -281,7 +298,7 @@ fn drop_promised(fx: &Effects, repo: &Repository, at: &Utf8Path) -> Result<()> {
     let packs =
         Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?.join("objects/pack");
     let (mut promised, mut own) = (Vec::new(), Vec::new());
-    for entry in packs.read_dir_utf8()? {
+    for entry in packs.read_dir_utf8().with_context(|| format!("cannot read {packs}"))? {
         let path = entry?.path().to_owned();
         if path.extension() == Some("idx") {
             let list = if path.with_extension("promisor").exists() { &mut promised } else { &mut own };

@@ -95,6 +95,25 @@ fn a_tag_that_the_vendor_has_moved_is_not_grafted() {
 }
 
 #[test]
+fn a_replacement_of_the_user_s_own_stays() {
+    let lab = lab();
+    let root = lab.git("kernel", &["rev-list", "--max-parents=0", "HEAD"]);
+    lab.git("kernel", &["replace", "--graft", &root, "main"]);
+    let refs = || lab.git("kernel", &["for-each-ref", "refs/replace", "refs/tags", "refs/fork"]);
+    let (before, settings) = (refs(), config(&lab));
+    lab.xtask(&["graft-history"]).fails(7, &["a replacement of your own", "git replace --delete"]);
+    assert!(lab.xtask(&["graft-history", "--status"]).ok().stdout.contains("not grafted"));
+    lab.xtask(&["graft-history", "--undo"]).says(&["no grafted history"]);
+    assert_eq!((refs(), config(&lab)), (before.clone(), settings.clone()));
+    // Nor is one taken away that came after the graft.
+    lab.git("kernel", &["replace", "--delete", &root]);
+    lab.xtask(&["graft-history"]).ok();
+    lab.git("kernel", &["replace", "--force", "--graft", &root, "main"]);
+    lab.xtask(&["graft-history", "--undo"]).ok();
+    assert_eq!((refs(), config(&lab)), (before, settings));
+}
+
+#[test]
 fn what_a_grafted_fork_lacks_is_not_offered_to_the_vendor() {
     let lab = Lab::new();
     let url = lab.vendor();
