@@ -168,8 +168,10 @@ pub fn sentence(error: &anyhow::Error) -> String {
             if path.is_some_and(|path| text.contains(path)) {
                 continue;
             }
-            if let Some(at) = cause.find(" at path \"") {
-                cause.truncate(at);
+            if let Some((why, path)) = cause.split_once(" at path \"") {
+                let (dir, why) = (path.rsplit_once('/').map(|(dir, _)| dir), why.to_owned());
+                cause =
+                    dir.filter(|_| text.is_empty()).map_or(why.clone(), |dir| format!("cannot write in {dir}: {why}"));
             }
         }
         if text.ends_with(&cause) {
@@ -233,6 +235,8 @@ mod tests {
         assert_eq!((exit_code(&e), hint(&e).is_some()), (4, true));
         let e = tempfile::NamedTempFile::new_in("/nonexistent").context("cannot write in /nonexistent").unwrap_err();
         assert_eq!(sentence(&e), "cannot write in /nonexistent: No such file or directory (os error 2)");
+        let e = anyhow::Error::from(tempfile::NamedTempFile::new_in("/nonexistent").unwrap_err());
+        assert_eq!(sentence(&e), "cannot write in /nonexistent: No such file or directory (os error 2)");
         let e = Err::<(), _>(std::io::Error::from(ErrorKind::StorageFull)).context("cannot write x").unwrap_err();
         assert_eq!(exit_code(&e), 4);
         assert!(hint(&e).unwrap().contains("free room") && !hint(&e).unwrap().contains("KERNEL_FORK_CACHE"));
@@ -271,14 +275,26 @@ mod tests {
         found
     }
 
-    /// `std::fs` does not say which file it was.
+    /// `std::fs` does not say which file it was, nor do the methods of paths.
     #[test]
     fn every_file_operation_names_its_path() {
         for (path, text) in sources() {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let found = ["use std::fs;", "use std::fs::", "std::fs::read", "std::fs::write", "std::fs::create_dir"];
+            let found = [
+                "use std::fs;",
+                "use std::fs::",
+                "std::fs::read",
+                "std::fs::write",
+                "std::fs::create_dir",
+                ".read_dir_utf8()?",
+                ".canonicalize_utf8()?",
+                ".read_link()?",
+                ".read_link_utf8()?",
+                ".symlink_metadata()?",
+                "entry.metadata()?",
+            ];
             let found = found.iter().find(|words| code.contains(*words));
-            assert_eq!(found, None, "{}: fs_err in its place", path.display());
+            assert_eq!(found, None, "{}: fs_err in its place, or a context that names the path", path.display());
         }
     }
 

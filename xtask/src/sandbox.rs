@@ -142,7 +142,7 @@ impl Sandbox {
     /// It cannot be read.
     pub fn chroot(chroot: &Unpacked) -> Result<Self> {
         let mut this = Self::empty();
-        for entry in chroot.root().read_dir_utf8()? {
+        for entry in chroot.root().read_dir_utf8().with_context(|| format!("cannot read {}", chroot.root()))? {
             let entry = entry?;
             if !NOT_OF_CHROOT.contains(&entry.file_name()) {
                 this = this.top(entry.path(), entry.file_name())?;
@@ -176,7 +176,8 @@ impl Sandbox {
     fn top(self, path: &Utf8Path, name: &str) -> Result<Self> {
         let to = format!("/{name}");
         if path.is_symlink() {
-            return Ok(self.with(&["--symlink", path.read_link_utf8()?.as_str(), &to]));
+            let target = path.read_link_utf8().with_context(|| format!("cannot read {path}"))?;
+            return Ok(self.with(&["--symlink", target.as_str(), &to]));
         }
         Ok(if path.exists() { self.with(&["--ro-bind", path.as_str(), &to]) } else { self })
     }

@@ -73,7 +73,7 @@ impl<'a> Root<'a> {
         let mut inside: Vec<String> = Vec::new();
         for deb in debs {
             let to = format!("/mnt/{}", deb.file_name().context("a package has a name")?);
-            sandbox = sandbox.see(&deb.canonicalize_utf8()?, &to);
+            sandbox = sandbox.see(&deb.canonicalize_utf8().with_context(|| format!("cannot find {deb}"))?, &to);
             inside.push(to);
         }
         let dpkg = ["dpkg", "--install", "--force-unsafe-io"].map(str::to_owned).into_iter().chain(inside);
@@ -148,7 +148,9 @@ impl<'a> Root<'a> {
     }
 
     fn pack(&self, archive: &mut cpio::Writer<BufWriter<File>>, at: &str, uname: &str) -> Result<()> {
-        let mut entries: Vec<_> = self.dir().join(at).read_dir_utf8()?.collect::<Result<_, _>>()?;
+        let dir = self.dir().join(at);
+        let entries = dir.read_dir_utf8().and_then(|all| all.collect::<Result<Vec<_>, _>>());
+        let mut entries = entries.with_context(|| format!("cannot read {dir}"))?;
         entries.sort_by(|a, b| a.file_name().cmp(b.file_name()));
         for entry in entries {
             let path = if at.is_empty() { entry.file_name().to_owned() } else { format!("{at}/{}", entry.file_name()) };
@@ -159,7 +161,8 @@ impl<'a> Root<'a> {
             let meta = fs::symlink_metadata(entry.path())?;
             let mode = meta.permissions().mode() & 0o7777;
             if meta.is_symlink() {
-                archive.symlink(&path, entry.path().read_link_utf8()?.as_str())?;
+                let target = entry.path().read_link_utf8().with_context(|| format!("cannot read {}", entry.path()))?;
+                archive.symlink(&path, target.as_str())?;
             } else if meta.is_dir() {
                 archive.directory(&path, mode)?;
                 self.pack(archive, &path, uname)?;

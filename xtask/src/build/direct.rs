@@ -46,7 +46,7 @@ pub fn run(fx: &Effects, job: &Job, progress: &mut Progress) -> Result<Did> {
     let run =
         Run::from(build).or(Kind::Build, "the first `error:` or `Error` in the log is most often the one that counts");
     let did = fx.change(out, run.log(log).watch(|line| progress.line(line)))?;
-    for entry in place.read_dir_utf8()? {
+    for entry in place.read_dir_utf8().with_context(|| format!("cannot read {place}"))? {
         let entry = entry?;
         if entry.file_type()?.is_file() && did == Did::Done {
             fs::copy(entry.path(), out.join(entry.file_name())).with_context(|| format!("cannot write in {out}"))?;

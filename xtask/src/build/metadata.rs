@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 use xshell::cmd;
@@ -104,10 +104,10 @@ pub fn tools(fx: &Effects, host: &Arch) -> Result<BTreeMap<String, String>> {
 /// It cannot be read.
 pub fn sizes(dir: &Utf8Path) -> Result<BTreeMap<String, u64>> {
     let mut sizes = BTreeMap::new();
-    for entry in dir.read_dir_utf8()? {
+    for entry in dir.read_dir_utf8().with_context(|| format!("cannot read {dir}"))? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
-            sizes.insert(entry.file_name().to_owned(), entry.metadata()?.len());
+            sizes.insert(entry.file_name().to_owned(), fs_err::metadata(entry.path())?.len());
         }
     }
     Ok(sizes)

@@ -143,8 +143,9 @@ fn configuration_text(unpacked: &Utf8Path, job: &Job) -> String {
 /// # Errors
 /// The directory cannot be read.
 pub fn packages(dir: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+    let entries = dir.read_dir_utf8().with_context(|| format!("cannot read {dir}"))?;
     let mut debs: Vec<Utf8PathBuf> =
-        dir.read_dir_utf8()?.flatten().map(|e| e.into_path()).filter(|p| p.extension() == Some("deb")).collect();
+        entries.flatten().map(|e| e.into_path()).filter(|p| p.extension() == Some("deb")).collect();
     debs.sort();
     Ok(debs)
 }

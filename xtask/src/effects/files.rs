@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Files and directories: whole or not at all.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use rustix::fs::RenameFlags;
+use rustix::fs::{OFlags, RenameFlags};
 use rustix::io::Errno;
 use xshell::cmd;
 
 use super::command::{quote, Did, Run};
 use super::kept::KEPT;
+use super::open::{open_given, open_lock};
 use super::Effects;
 use crate::error::{Failure, Kind};
 use crate::ui::bytes;
@@ -60,7 +61,7 @@ impl Effects {
         if self.planned(path) {
             return Ok(Did::Planned);
         }
-        let file = fs::File::options().write(true).open(path).with_context(|| format!("cannot write {path}"))?;
+        let file = open_lock(path, OFlags::empty()).with_context(|| format!("cannot write {path}"))?;
         file.set_modified(std::time::SystemTime::now())?;
         Ok(Did::Done)
     }
@@ -74,7 +75,7 @@ impl Effects {
     }
 
     fn write_with(&self, path: &Utf8Path, bytes: &[u8], mode: u32) -> Result<Did> {
-        if fs::read(path).is_ok_and(|old| old == bytes) {
+        if is_so(path, bytes) {
             return Ok(Did::Done);
         }
         if self.planned(path) {
@@ -181,11 +182,11 @@ impl Effects {
 
     /// What the users of a rootless chroot have made is not this user's, who may only act as one of them.
     pub(super) fn remove_dir(&self, path: &Utf8Path) -> std::io::Result<()> {
-        match fs::remove_dir_all(path) {
+        match remove_tree(path) {
             Err(e) if e.kind() == ErrorKind::PermissionDenied => {
                 // The outermost ones are this user's again, and stay for the second try.
                 let _ = self.read(Run::from(cmd!(self.sh, "mmdebstrap --unshare-helper rm -rf {path}")).any_status());
-                fs::remove_dir_all(path)
+                remove_tree(path)
             }
             gone => gone,
         }
@@ -245,9 +246,40 @@ impl Effects {
     }
 }
 
+/// Removes a directory that a sandbox has had to write in: no mode keeps it. What is not this user's stays.
+pub(super) fn remove_tree(path: &Utf8Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+            open_up(path);
+            fs::remove_dir_all(path)
+        }
+        gone => gone,
+    }
+}
+
+/// Lets this user into the directory `path` and all below, as far as they are this user's.
+fn open_up(path: &Utf8Path) {
+    let Ok(meta) = path.symlink_metadata() else { return };
+    if !meta.is_dir() {
+        return;
+    }
+    let mode = meta.permissions().mode();
+    if mode & 0o700 != 0o700 {
+        // Nobody else is at work in it, so it is no link by now.
+        let _ = fs::set_permissions(path, PermissionsExt::from_mode(mode | 0o700));
+    }
+    path.read_dir_utf8().into_iter().flatten().flatten().for_each(|entry| open_up(entry.path()));
+}
+
 /// The directory that `path` is in.
 fn parent(path: &Utf8Path) -> &Utf8Path {
     path.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."))
+}
+
+/// Has a file this content? What is in its place may be anything.
+fn is_so(path: &Utf8Path, bytes: &[u8]) -> bool {
+    let (mut old, most) = (Vec::new(), bytes.len() as u64 + 1);
+    open_given(path).and_then(|file| file.take(most).read_to_end(&mut old)).is_ok() && old == bytes
 }
 
 /// `path`, or the nearest directory above it that is there.
@@ -288,7 +320,10 @@ fn replace(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
 /// in `….before.RANDOM` beside it; that is no scratch, since no sweep may take the last copy.
 fn one_after_the_other(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     let (parent, name) = to.parent().zip(to.file_name()).context("a directory has a name and one above it")?;
-    let aside = tempfile::Builder::new().prefix(&format!("{name}.before.")).tempdir_in(parent)?;
+    let aside = tempfile::Builder::new()
+        .prefix(&format!("{name}.before."))
+        .tempdir_in(parent)
+        .with_context(|| format!("cannot write in {parent}"))?;
     let before = aside.path().join(name);
     fs::rename(to, &before)?;
     let Err(error) = fs::rename(from, to) else { return Ok(()) };

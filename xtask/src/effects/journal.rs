@@ -16,6 +16,7 @@ use git2::Repository;
 use serde::{Deserialize, Serialize};
 
 use super::lock::{self, Hold, LockFile, Machine};
+use super::open::{open_plain, text_plain};
 use super::Effects;
 
 /// How long a git program that outlived its parent may take to end.
@@ -91,14 +92,14 @@ pub fn state_dir(repo: &Repository) -> Result<Utf8PathBuf> {
 /// # Errors
 /// The repository's path is not UTF-8.
 pub fn under_way(repo: &Repository) -> Result<Option<UnderWay>> {
-    let Ok(text) = fs::read_to_string(state_dir(repo)?.join("journal.json")) else { return Ok(None) };
+    let Some(text) = text_plain(&state_dir(repo)?.join("journal.json")) else { return Ok(None) };
     let Ok(Record { pid, machine, what, step: Some(step) }) = serde_json::from_str(&text) else { return Ok(None) };
     if !step.is_begun(repo) {
         return Ok(None);
     }
     let common = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?;
     let elsewhere = machine.is_some_and(|machine| !Machine::here().same(&machine));
-    let lock = fs::File::open(common.join("kernel-fork.lock"));
+    let lock = open_plain(&common.join("kernel-fork.lock")).map(|file| file.0);
     let held = lock.is_ok_and(|file| matches!(lock::hold(&file, Hold::Shared), Ok(false)));
     Ok(Some(UnderWay { what, step, owner: (held || elsewhere).then_some(pid) }))
 }
@@ -126,7 +127,7 @@ impl Effects {
         if matches!(lock::hold(&directory, Hold::Alone), Ok(false)) {
             lock = None;
         }
-        let left = fs::read_to_string(&file).ok();
+        let left = text_plain(&file);
         let left: Option<Record> = left.as_deref().and_then(|text| serde_json::from_str(text).ok());
         if lock.is_none() {
             let (pid, what) =

@@ -7,9 +7,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err::{self as fs, File};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::lock::{self, Hold};
+use super::open::{open_lock, text_plain};
 use super::Effects;
 use crate::error::{Failure, Kind};
 
@@ -75,7 +77,7 @@ impl Effects {
     pub fn kept_dir(&self, kind: &str, of: &Utf8Path, key: &str) -> Result<Utf8PathBuf> {
         let all = self.shared_cache()?.join(kind);
         for entry in all.read_dir_utf8().into_iter().flatten().flatten() {
-            let repository = fs::read_to_string(entry.path().join(OF)).unwrap_or_default();
+            let repository = text_plain(&entry.path().join(OF)).unwrap_or_default();
             let gone = repository.starts_with('/') && !Utf8Path::new(&repository).exists();
             if gone && !self.dry && self.lock(entry.path(), Hold::Alone)?.is_some() {
                 self.remove(entry.path())?;
@@ -97,8 +99,7 @@ impl Effects {
     pub fn lock(&self, dir: &Utf8Path, hold: Hold) -> Result<Option<Lock>> {
         let path = &dir.join(LOCK);
         // Over NFS a lock is only had on what is open for writing.
-        let file =
-            File::options().create(true).append(true).open(path).with_context(|| format!("cannot lock {path}"))?;
+        let file = open_lock(path, OFlags::CREATE).with_context(|| format!("cannot lock {path}"))?;
         let lock = Lock(file);
         // Whoever we start holds it too: if this process is killed, what it has started may go on for a while.
         rustix::io::fcntl_setfd(&lock.0, rustix::io::FdFlags::empty())?;
@@ -127,7 +128,7 @@ fn path_of(file: &File) -> &Utf8Path {
 /// # Errors
 /// It is something else, another user's, or everybody's.
 fn of_ours_alone(dir: &Utf8Path, planned: bool) -> Result<()> {
-    use rustix::fs::{Mode, OFlags};
+    use rustix::fs::Mode;
     let refused = || {
         let failure = Failure::new(Kind::Machine, format!("`{dir}` is not a directory of yours alone"));
         failure.hint("remove it, or let KERNEL_FORK_CACHE name a directory that others can reach")

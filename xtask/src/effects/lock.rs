@@ -9,13 +9,14 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err::{self as fs, File};
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::open::open_lock;
 use crate::error::{Failure, Kind};
 
 /// How a file is to be held.
@@ -99,7 +100,7 @@ impl LockFile {
     pub fn take(path: Utf8PathBuf) -> Result<Option<Self>> {
         loop {
             // Over NFS a lock is only had on what is open for writing, so never on a directory.
-            let file = File::options().create(true).append(true).open(&path)?;
+            let file = open_lock(&path, OFlags::CREATE).with_context(|| format!("cannot lock {path}"))?;
             if !hold(&file, Hold::Alone).map_err(|e| no_locks(&path, e))? {
                 return Ok(None);
             }
@@ -122,7 +123,7 @@ impl Drop for LockFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{Mode, OFlags};
+    use rustix::fs::Mode;
 
     #[test]
     fn a_file_system_without_locks_is_not_another_process() {

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use fs_err::File;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::signals;
@@ -51,16 +52,29 @@ pub fn going_on() -> Result<()> {
 /// # Errors
 /// It is not there ([`io::ErrorKind::NotFound`]), or not a regular file ([`io::ErrorKind::InvalidInput`]).
 pub fn open_plain(path: &Utf8Path) -> io::Result<Interruptible<File>> {
+    plain(open(path, OFlags::RDONLY | OFlags::NOFOLLOW, Mode::empty())).map(Interruptible)
+}
+
+/// Opens a regular file to lock it, and `more`: over NFS a lock is only had on what is open for writing. A link, pipe,
+/// device or directory in its place is refused.
+///
+/// # Errors
+/// As [`open_plain`]; it cannot be written.
+pub(super) fn open_lock(path: &Utf8Path, more: OFlags) -> io::Result<File> {
+    plain(open(path, OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | more, Mode::from_raw_mode(0o666)))
+}
+
+fn plain(opened: rustix::io::Result<File>) -> io::Result<File> {
     let other = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-    let file = match open(path, OFlags::NOFOLLOW) {
-        // A socket cannot be opened at all.
-        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Err(other()),
+    let file = match opened {
+        // A socket cannot be opened at all, and a pipe that nobody reads not for writing.
+        Err(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => return Err(other()),
         opened => opened?,
     };
     if !file.metadata()?.is_file() {
         return Err(other());
     }
-    Ok(Interruptible(file))
+    Ok(file)
 }
 
 /// Opens what the user names, through links, and a pipe such as `<(zcat /proc/config.gz)` too.
@@ -68,7 +82,7 @@ pub fn open_plain(path: &Utf8Path) -> io::Result<Interruptible<File>> {
 /// # Errors
 /// It is not there.
 pub fn open_given(path: &Utf8Path) -> io::Result<Interruptible<File>> {
-    Ok(Interruptible(open(path, OFlags::empty())?))
+    Ok(Interruptible(open(path, OFlags::RDONLY, Mode::empty())?))
 }
 
 /// The text of a file that the user names; what is not UTF-8 is for its parser to refuse.
@@ -82,9 +96,9 @@ pub fn text_given(path: &Utf8Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn open(path: &Utf8Path, more: OFlags) -> rustix::io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | more;
-    let opened = rustix::fs::open(path.as_std_path(), flags, Mode::empty())?;
+fn open(path: &Utf8Path, how: OFlags, mode: Mode) -> rustix::io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | how;
+    let opened = rustix::fs::open(path.as_std_path(), flags, mode)?;
     // With its path, for errors of reading.
     Ok(File::from_parts(opened.into(), path))
 }
@@ -160,6 +174,13 @@ mod tests {
             assert_eq!(kind(&at(name)), Some(io::ErrorKind::InvalidInput), "{name}");
             assert_eq!(text_plain(&at(name)), None, "{name}");
         }
+        for name in ["directory", "link", "zero", "pipe", "socket"] {
+            let opened = open_lock(&at(name), OFlags::CREATE);
+            assert_eq!(opened.err().map(|e| e.kind()), Some(io::ErrorKind::InvalidInput), "{name}");
+        }
+        assert_eq!(open_lock(&at("new"), OFlags::empty()).err().map(|e| e.kind()), Some(io::ErrorKind::NotFound));
+        io::Write::write_all(&mut open_lock(&at("new"), OFlags::CREATE).unwrap(), b"more").unwrap();
+        assert_eq!(fs_err::read_to_string(at("new")).unwrap(), "more");
         assert_eq!(kind(Utf8Path::new("/dev/null")), Some(io::ErrorKind::InvalidInput));
         assert_eq!(kind(&at("nothing")), Some(io::ErrorKind::NotFound));
         assert_eq!(text_given(&at("link")).unwrap(), "text");

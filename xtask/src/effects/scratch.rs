@@ -13,12 +13,13 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err::{self as fs, File};
+use fs_err as fs;
+use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
 use super::files::nearest;
 use super::lock::{hold, Hold, Machine};
-use super::open::read_plain;
+use super::open::{open_lock, read_plain, text_plain};
 use super::Effects;
 
 /// How the name of each scratch begins: nothing of the person's is ever swept away.
@@ -47,9 +48,11 @@ impl Scratch {
     /// # Errors
     /// A directory is in the place.
     pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
-        file.write_all(bytes.as_ref())?;
-        file.persist(self.join(name)).with_context(|| format!("cannot write {name}"))?;
+        let path = self.join(name);
+        let cannot = || format!("cannot write {path}");
+        let mut file = tempfile::NamedTempFile::new_in(&self.path).with_context(cannot)?;
+        file.write_all(bytes.as_ref()).with_context(cannot)?;
+        file.persist(&path).with_context(cannot)?;
         Ok(())
     }
 
@@ -66,7 +69,7 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         self.all.borrow_mut().retain(|p| p != &self.path);
         // What a chroot's users have left is removed by the next run, which finds it by the lock file.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = super::files::remove_tree(&self.path);
         self.lock.disable_cleanup(self.path.symlink_metadata().is_ok());
     }
 }
@@ -142,10 +145,10 @@ impl Effects {
                 continue;
             }
             // Another machine's lock may not be seen from here.
-            if fs::read_to_string(entry.path()).map_or(true, |text| here.is_other(&text)) {
+            if text_plain(entry.path()).is_none_or(|text| here.is_other(&text)) {
                 continue;
             }
-            let Ok(file) = File::options().write(true).open(entry.path()) else { continue };
+            let Ok(file) = open_lock(entry.path(), OFlags::empty()) else { continue };
             let dir = parent.join(of);
             // Held until both are gone: another one may be sweeping too.
             if hold(&file, Hold::Alone).unwrap_or(false) && (self.remove_dir(&dir).is_ok() || !dir.exists()) {

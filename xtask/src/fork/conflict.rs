@@ -79,7 +79,7 @@ pub fn mark(fx: &Effects, repo: &Repository, onto: Oid, commit: Oid, updates: &U
         let file = aside.join(path);
         if let Ok(kind) = file.symlink_metadata() {
             let (mode, bytes) = match kind.file_type() {
-                t if t.is_symlink() => ("120000", file.read_link()?.into_os_string().into_encoded_bytes()),
+                t if t.is_symlink() => ("120000", fs::read_link(&file)?.into_os_string().into_encoded_bytes()),
                 t if t.is_file() => (entry.split(' ').next().unwrap_or("100644"), fs::read(&file)?),
                 _ => continue,
             };

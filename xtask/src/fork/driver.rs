@@ -27,7 +27,7 @@ const FILES: [&str; 4] = ["changelog", "config/annotations*", "control*", "contr
 /// The path is not UTF-8.
 pub fn program(repo: &Repository) -> Result<Utf8PathBuf> {
     let common = Utf8Path::from_path(repo.commondir()).context("the repository's path is not UTF-8")?;
-    Ok(common.canonicalize_utf8()?.join("kernel-fork-driver"))
+    Ok(common.canonicalize_utf8().with_context(|| format!("cannot find {common}"))?.join("kernel-fork-driver"))
 }
 
 /// How this tool is called while these paths of the work tree are not what they shall be: it may be one of them, and

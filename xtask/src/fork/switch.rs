@@ -190,7 +190,7 @@ fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) ->
 pub(super) fn content(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
     let bytes = match path.symlink_metadata() {
         Err(_) => return Ok(None),
-        Ok(meta) if meta.is_symlink() => path.read_link()?.into_os_string().into_encoded_bytes(),
+        Ok(meta) if meta.is_symlink() => fs_err::read_link(path)?.into_os_string().into_encoded_bytes(),
         Ok(meta) if meta.is_dir() => return Ok(None),
         Ok(_) => fs_err::read(path).with_context(|| format!("cannot read {path}"))?,
     };

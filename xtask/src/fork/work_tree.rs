@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use camino::Utf8Path;
 use git2::{Oid, Repository};
 
@@ -78,10 +78,10 @@ fn own(root: &Utf8Path, path: &str, known: &BTreeSet<&str>) -> Result<Option<Str
     if at.is_symlink() || !at.is_dir() {
         return Ok(None);
     }
-    for entry in at.read_dir_utf8()? {
+    for entry in at.read_dir_utf8().with_context(|| format!("cannot read {at}"))? {
         let name = entry?.file_name().to_owned();
         let below = format!("{path}/{name}");
-        let directory = root.join(&below).symlink_metadata()?.is_dir();
+        let directory = fs_err::symlink_metadata(root.join(&below))?.is_dir();
         if name == ".git" || (!directory && !known.contains(below.as_str())) {
             return Ok(Some(below));
         }

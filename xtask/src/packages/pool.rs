@@ -282,7 +282,7 @@ pub fn readable(dir: &Utf8Path) -> Result<()> {
         Ok(fs::set_permissions(path, PermissionsExt::from_mode(mode | bits))?)
     };
     more(dir, 0o755)?;
-    for entry in dir.read_dir_utf8()? {
+    for entry in dir.read_dir_utf8().with_context(|| format!("cannot read {dir}"))? {
         let entry = entry?;
         match entry.file_type()? {
             kind if kind.is_dir() => readable(entry.path())?,

@@ -117,6 +117,21 @@ fn a_tree_whose_names_lead_elsewhere_is_refused_before_anything_changes() {
     assert!(before == lab.snapshot(), "something was left behind");
 }
 
+/// As a user who is not root, for whom modes count.
+#[test]
+fn modes_that_makefiles_set_keep_no_scratch() {
+    let lab = Lab::without_cache();
+    lab.vendor();
+    let close = "kconfig.py $@; mkdir -p sub/sub; chmod 000 sub; chmod 555 .\n";
+    lab.edit("vendor/Makefile", "kconfig.py $@\n", close);
+    lab.tag("vendor", "v6.1.43");
+    let (program, url, suite) = (env!("CARGO_BIN_EXE_xtask"), lab.address("vendor"), codename());
+    let line = format!("cd kernel && exec '{program}' fork v6.1.43 --url '{url}' --series {suite}");
+    let refused = lab.run("unshare", &["--user", "--map-user=1000", "--map-group=1000", "sh", "-c", &line]);
+    refused.fails(4, &["cannot write", "/.config: Permission denied", "hint:"]);
+    assert_eq!(lab.names("cache/tmp"), [""; 0]);
+}
+
 #[test]
 fn makefiles_reach_no_file_outside_of_their_sandbox() {
     let lab = Lab::new();

@@ -165,6 +165,28 @@ fn indexes_that_the_key_has_not_signed_are_believed_only_when_told() {
     assert!(index(&lab).contains(V1) && index(&lab).contains(V2));
 }
 
+/// Of the same kind: each file of the repository that is opened.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
+    let (lab, _, two) = published();
+    let pipe = |name: &str| {
+        lab.run("rm", &["-f", name]).ok();
+        lab.run("mkfifo", &[name]).ok();
+    };
+    pipe("kernel-apt/lock");
+    lab.xtask(&["publish", &two]).fails(4, &["cannot publish to", "lock", "not a regular file"]);
+    fs::remove_file(lab.path("kernel-apt/lock")).unwrap();
+    let source = format!("kernel-apt/kernel-fork-{}.sources", codename());
+    for name in ["kernel-apt/kernel-fork.sources", &source] {
+        pipe(name);
+    }
+    pipe(&format!("{}/x.deb", place(V1)));
+    lab.xtask(&["publish", &two]).ok();
+    assert!(lab.text(&source).starts_with("Types: deb\n"));
+    pipe(&format!("kernel-apt/dists/{}/Release", codename()));
+    lab.xtask(&["publish", &two]).fails(1, &["Release` is not signed by the key"]);
+}
+
 #[test]
 fn a_path_with_a_space_is_an_address_that_apt_takes() {
     let lab = Lab::without_cache();

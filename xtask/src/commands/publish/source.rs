@@ -78,7 +78,12 @@ pub fn publish(fx: &Effects, workspace: &Workspace, host: &str, key: &Key) -> Re
         return Ok(());
     }
 
-    let changes = out.read_dir_utf8()?.flatten().map(|e| e.into_path()).find(|p| p.extension() == Some("changes"));
+    let changes = out
+        .read_dir_utf8()
+        .with_context(|| format!("cannot read {out}"))?
+        .flatten()
+        .map(|e| e.into_path())
+        .find(|p| p.extension() == Some("changes"));
     let changes = changes.context("dpkg-buildpackage made no .changes file")?;
     let host = to_dput(host, &out);
     let dput = key.at_hand(cmd!(fx.sh, "dput --simulate").args(&host).arg(&changes));
