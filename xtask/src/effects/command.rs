@@ -16,7 +16,7 @@ use crate::error::{Failure, Kind};
 const SHOWN: usize = 300;
 /// Where git could not write a file on a disk with less room than this, the disk is full: git takes the part of the
 /// file away again, so there is room for all but that file.
-const LITTLE: u64 = 64 << 20;
+pub(super) const LITTLE: u64 = 64 << 20;
 
 /// Was it done, or only said?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

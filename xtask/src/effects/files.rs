@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, RenameFlags};
 use rustix::io::Errno;
 use xshell::cmd;
 
-use super::command::{quote, Did, Run};
+use super::command::{quote, Did, Run, LITTLE};
 use super::kept::KEPT;
 use super::open::{open_given, open_lock};
 use super::Effects;
@@ -232,7 +232,12 @@ impl Effects {
     pub(super) fn no_room(&self, error: anyhow::Error, at: Option<&Utf8Path>) -> anyhow::Error {
         let scratches = self.scratches.borrow();
         let places = scratches.iter().map(Utf8PathBuf::as_path).chain([self.cache.as_path()]).chain(at);
-        let Some((free, place)) = places.filter_map(|p| Some((free_bytes(p).ok()?, p))).min() else { return error };
+        let least = places.filter_map(|p| Some((free_bytes(p).ok()?, p))).min();
+        let Some((free, place)) = least.filter(|(free, _)| *free < LITTLE) else {
+            // Another one, or a quota: the program's own lines say where it was writing.
+            let hint = "free room on the disk of the path in these lines";
+            return error.context(Failure::new(Kind::Machine, "a disk is full").hint(hint));
+        };
         let message = format!("the disk of `{place}` is full ({} free)", bytes(free));
         let hint = if same_disk(place, &self.cache) {
             format!(
