@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The lines in which apt says that a download has failed. `build/archive.rs` makes an error of them.
+//! The lines in which apt says that a download has failed, or why packages cannot be installed. `build/archive.rs` and
+//! `packages/solve.rs` make errors of them.
 
 /// A download that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +44,29 @@ pub fn failed(line: &str) -> Option<Failed<'_>> {
     Some(Failed { url, why })
 }
 
+/// Whether a line without its indentation says why packages cannot be installed: `a : Depends: b but …`, what follows
+/// it without the name, and the error. apt 3 adds the heading of an explanation as an error.
+pub fn is_reason(line: &str) -> bool {
+    (line.contains("s: ") || line.starts_with("E: ")) && !line.ends_with(':')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn why_packages_cannot_be_installed() {
+        // apt 3.0.
+        let said = "The following packages have unmet dependencies:
+aaa : Depends: libc6 but it is not installable
+Breaks: bbb
+E: Unable to correct problems, you have held broken packages.
+E: The following information from --solver 3.0 may provide additional context:
+Unable to satisfy dependencies. Reached two conflicting decisions:
+1. libc6:amd64=2.41-12 is not selected for install because:";
+        let reasons: Vec<&str> = said.lines().filter(|line| is_reason(line)).collect();
+        assert_eq!(reasons, said.lines().skip(1).take(3).collect::<Vec<_>>());
+    }
 
     #[test]
     fn why_a_download_failed() {

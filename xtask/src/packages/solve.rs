@@ -18,8 +18,8 @@ use crate::arch::Arch;
 use crate::build::archive::{private_apt, Archive};
 use crate::build::depends;
 use crate::effects::{Effects, Run, Scratch};
-use crate::formats::address;
 use crate::formats::version::Version;
+use crate::formats::{address, apt};
 
 /// Lines of apt's that are shown.
 const LISTED: usize = 8;
@@ -98,9 +98,7 @@ impl<'a> Solver<'a> {
         if answer.status.success() {
             return Ok(Vec::new());
         }
-        // `a : Depends: b but …`, and what follows it without the name; then the error.
-        let reasons: Vec<String> =
-            said.into_iter().filter(|l| l.contains("s: ") || l.starts_with("E: ")).take(LISTED).collect();
+        let reasons: Vec<String> = said.into_iter().filter(|line| apt::is_reason(line)).take(LISTED).collect();
         let what = format!("apt cannot install the set in {}: {}", self.suite, reasons.join("; "));
         let why = "nobody could install it";
         Ok(vec![Finding::error("installable", "", what, why, "build the whole set in the suite's own chroot")])
