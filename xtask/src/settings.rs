@@ -286,7 +286,7 @@ pub fn with(text: &str, changes: &[(&str, &str)]) -> Result<String> {
 ///
 /// # Errors
 /// The text has no table of flavours.
-pub fn with_flavour(text: &str, name: &str, base: &str) -> Result<String> {
+pub fn with_flavour(text: &str, name: &str, base: &str, modules: Option<&str>) -> Result<String> {
     let mut document: toml_edit::DocumentMut = text.parse().context("Cargo.toml cannot be read")?;
     let flavours = ["workspace", "metadata", "fork", "flavours"];
     let table = flavours
@@ -295,6 +295,9 @@ pub fn with_flavour(text: &str, name: &str, base: &str) -> Result<String> {
         .context("Cargo.toml has no flavours")?;
     let mut flavour = toml_edit::InlineTable::new();
     flavour.insert("base", base.into());
+    if let Some(listing) = modules {
+        flavour.insert("modules", listing.into());
+    }
     table[name] = toml_edit::value(flavour);
     Ok(document.to_string())
 }
@@ -391,7 +394,7 @@ mod tests {
 
     #[test]
     fn flavours_keep_their_order() {
-        let settings = Settings::parse(&with_flavour(REAL, "a-last", "generic").unwrap()).unwrap();
+        let settings = Settings::parse(&with_flavour(REAL, "a-last", "generic", None).unwrap()).unwrap();
         assert_eq!(settings.flavours.keys().collect::<Vec<_>>(), ["tickless", "slim", "a-last"]);
     }
 
@@ -404,7 +407,7 @@ mod tests {
 
     #[test]
     fn a_flavour_comes_and_goes_and_the_rest_stays() {
-        let new = with_flavour(REAL, "fast", "generic").unwrap();
+        let new = with_flavour(REAL, "fast", "generic", None).unwrap();
         assert!(new.contains("slim = { base = \"tiny\" }\nfast = { base = \"generic\" }\n\n#"), "{new}");
         assert_eq!(Settings::parse(&new).unwrap().flavour("fast").unwrap().base, "generic");
         assert_eq!(without_flavour(&new, "fast").unwrap(), REAL);

@@ -118,6 +118,11 @@ pub fn files_of<'a>(name: &str, flavour: &'a Flavour) -> impl Iterator<Item = St
     [vars_path(name), fragment_path(name)].into_iter().chain(flavour.modules.clone())
 }
 
+/// Where `flavour new` puts the list of the modules that a machine loads.
+pub fn modules_path(flavour: &str) -> String {
+    format!("kernel/configs/{flavour}.modules")
+}
+
 /// Where a flavour's metadata stands, in Ubuntu's place and format.
 pub fn vars_path(flavour: &str) -> String {
     format!("debian.master/control.d/vars.{flavour}")

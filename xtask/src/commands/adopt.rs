@@ -158,7 +158,7 @@ fn first_tree(
     let mut files: overlay::Files = Vec::new();
     for flavour in found {
         if !here.settings.flavours.contains_key(&flavour.name) {
-            cargo = settings::with_flavour(&cargo, &flavour.name, &flavour.base)?;
+            cargo = settings::with_flavour(&cargo, &flavour.name, &flavour.base, None)?;
         }
         let path = fragment_path(&flavour.name);
         let ours = read(&path).and_then(|text| Config::parse(&text).ok());

@@ -50,10 +50,10 @@ pub struct Args {
 pub fn run(fx: &Effects, args: Args) -> Result<()> {
     let target = Target::new(fx, &args.host)?;
     if args.keep {
-        return keep(fx, &target, &args.host);
+        return target.alone(|| keep(fx, &target, &args.host));
     }
     if args.undo {
-        return undo(fx, &target, &args);
+        return target.alone(|| undo(fx, &target, &args));
     }
     let workspace = Workspace::here()?;
     let dir = match &args.set {
@@ -68,13 +68,17 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
     };
     let set = audit::passes(fx, &workspace, &dir, of)?;
     let identity = Identity::of(&set)?;
-    let (host, new) = (&args.host, identity.release.uname());
+    target.alone(|| try_out(fx, &target, &args, &dir, &set, &identity))
+}
 
+/// Installs the set and boots it once.
+fn try_out(fx: &Effects, target: &Target, args: &Args, dir: &Utf8Path, set: &Set, identity: &Identity) -> Result<()> {
+    let (host, new) = (&args.host, identity.release.uname());
     let before = target.look()?;
-    let packages = installed(host, &before, &dir, &set)?;
-    let wanted = Wanted { architecture: &identity.architecture, needs: needs(&packages)? };
+    let packages = installed(host, &before, dir, set)?;
+    let wanted = Wanted { release: &new, architecture: &identity.architecture, needs: needs(&packages)? };
     let ready = before.ready(host, &wanted)?;
-    if before.running == new {
+    if ready.fallback == new {
         fx.ui.warn(&format!("{host} runs a {new} already: it is replaced, and there is no other to fall back to"));
     }
     if target.install(&ready, &packages, &new)? == Did::Planned {
@@ -84,7 +88,7 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
         return Ok(());
     }
     if !args.reboot {
-        fx.ui.note(&format!("{host}: the next boot is {new}, the one after that {} again.", before.running));
+        fx.ui.note(&format!("{host}: the next boot is {new}, the one after that {}.", ready.fallback));
         fx.ui.note(&format!("When it runs, `cargo xtask deploy {host} --keep` confirms it; --undo gives it up."));
         return Ok(());
     }
@@ -94,15 +98,18 @@ pub fn run(fx: &Effects, args: Args) -> Result<()> {
             "its console or `journalctl --list-boots` may say why; `cargo xtask deploy {host} --undo` removes {new}");
     }
     fx.ui.note("On it, `cargo xtask isolate --cpus LIST --check` says what still disturbs its CPUs.");
-    keep(fx, &target, host)
+    keep(fx, target, host)
 }
 
 /// Leaves the choice to GRUB again, and says what that is.
 fn keep(fx: &Effects, target: &Target, host: &str) -> Result<()> {
     let facts = target.look()?;
-    let Some(Deployment { new, previous, .. }) = facts.last(host)? else {
+    let Some(Deployment { new, previous, boot_id, .. }) = facts.last(host)? else {
         fail!(Input, "nothing was deployed to {host} by this command");
     };
+    if facts.boot_id == *boot_id {
+        fail!(Check, "{host} has not been rebooted since {new} was installed"; "`cargo xtask deploy {host} --reboot` does both");
+    }
     if facts.running != *new {
         fail!(Check, "{host} runs {}, and not {new}, which was deployed to it", facts.running;
             "`cargo xtask deploy {host} --undo` removes {new}; `cargo xtask deploy {host} --reboot` tries it again");
@@ -128,7 +135,7 @@ fn keep(fx: &Effects, target: &Target, host: &str) -> Result<()> {
 fn undo(fx: &Effects, target: &Target, args: &Args) -> Result<()> {
     let host = &args.host;
     let facts = target.look()?;
-    let Some(Deployment { new, previous, .. }) = facts.last(host)? else {
+    let Some(Deployment { new, .. }) = facts.last(host)? else {
         if facts.held() {
             target.release()?;
             fx.ui.note(&format!("{host}: what an earlier deployment had set for GRUB is removed."));
@@ -136,10 +143,10 @@ fn undo(fx: &Effects, target: &Target, args: &Args) -> Result<()> {
         }
         fail!(Input, "nothing was deployed to {host} by this command");
     };
-    if new == previous {
-        fail!(Input, "the deployment replaced {new} on {host} by another build of it, so there is no kernel of before";
-            "deploy the earlier set: `cargo xtask deploy {host} SET`");
-    }
+    let Some(previous) = facts.back_from(new) else {
+        fail!(Input, "{host} has no kernel but {new}, so there is none to go back to";
+            "deploy another set: `cargo xtask deploy {host} SET`");
+    };
     if facts.running == *new {
         target.hold(&facts.entry(host, previous)?)?;
         if !args.reboot {
@@ -149,7 +156,7 @@ fn undo(fx: &Effects, target: &Target, args: &Args) -> Result<()> {
             return Ok(());
         }
         let Some(up) = target.reboot(&facts, Duration::from_secs(args.wait))? else { return Ok(()) };
-        if up.running != *previous {
+        if up.running != previous {
             fail!(Check, "{host} has come back with {} in place of {previous}", up.running);
         }
     }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What a machine says of itself, and whether a kernel can be tried there.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 
+use super::answer::Answer;
 use crate::formats::grub::Menu;
 use crate::ui::bytes;
 
@@ -50,8 +49,10 @@ struct Rooted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
     pub new: String,
-    /// The kernel that ran then.
+    /// The kernel that is booted where the new one does not come up.
     pub previous: String,
+    /// The boot that it was made in.
+    pub boot_id: String,
     /// Is the machine's default still held at the kernel of before?
     pub waits: bool,
 }
@@ -62,6 +63,7 @@ pub type Needs = Vec<(&'static str, u64)>;
 /// What is to be tried.
 #[derive(Debug)]
 pub struct Wanted<'a> {
+    pub release: &'a str,
     pub architecture: &'a str,
     pub needs: Needs,
 }
@@ -69,33 +71,22 @@ pub struct Wanted<'a> {
 /// A machine on which a kernel can be tried: [`Facts::ready`] alone makes it.
 #[derive(Debug)]
 pub struct Ready {
-    /// The way through GRUB's menu to the kernel that runs.
+    /// The kernel that is booted where the new one does not come up: the one that runs, or another one where it is
+    /// that which is replaced. Where there is no other, it is the new one itself.
+    pub fallback: String,
+    /// The way through GRUB's menu to it.
     pub hold: String,
-    pub running: String,
     /// The DKMS modules that the new kernel has to have too.
     pub dkms: Vec<String>,
 }
 
-const BEGIN: &str = "kernel-fork: begin";
-const END: &str = "kernel-fork: end";
-
 impl Facts {
-    /// Reads the answer. What a login shell prints before and after it does not count.
+    /// Reads the answer.
     ///
     /// # Errors
     /// It is not whole, or says something twice.
     pub fn parse(host: &str, text: &str) -> Result<Self> {
-        let mut answer = Answer { host, said: BTreeMap::new(), menu: String::new() };
-        let mut inside = false;
-        for line in text.lines().map(|l| l.trim_end_matches('\r')) {
-            match line {
-                BEGIN if !inside => inside = true,
-                END if inside => return answer.facts(),
-                _ if inside => answer.take(line)?,
-                _ => {}
-            }
-        }
-        fail!(Network, "{host} has not answered in full"; "`ssh {host} sh -c true` has to work, and to print nothing of the answer's own")
+        facts(&Answer::read(host, text)?)
     }
 
     fn rooted(&self, host: &str) -> Result<&Rooted> {
@@ -176,13 +167,21 @@ impl Facts {
             fail!(Machine, "the default kernel of {host} is chosen outside of /etc/default/grub, so it cannot be held while a kernel is tried";
                 "it is an assignment of `default` in a script of /etc/grub.d or in /boot/grub/custom.cfg");
         }
-        let waiting = rooted.last.as_ref().filter(|d| d.waits && d.previous != self.running);
+        // Before it has been booted another one may take its place.
+        let waiting =
+            rooted.last.as_ref().filter(|d| d.waits && d.previous != self.running && d.boot_id != self.boot_id);
         if let Some(Deployment { new, .. }) = waiting {
             fail!(Repository, "{host} runs {}, and {new} was deployed there and is not confirmed", self.running;
                 "`cargo xtask deploy {host} --keep` confirms it, and --undo gives it up");
         }
         self.room(host, &wanted.needs)?;
-        Ok(Ready { hold: self.entry(host, &self.running)?, running: self.running.clone(), dkms: rooted.dkms.clone() })
+        let fallback = if self.running == wanted.release { rooted.other(&self.running) } else { &self.running };
+        Ok(Ready { hold: self.entry(host, fallback)?, fallback: fallback.to_owned(), dkms: rooted.dkms.clone() })
+    }
+
+    /// A kernel to go back to from a deployed one: the one before it, or another one where that is removed.
+    pub fn back_from<'a>(&'a self, new: &'a str) -> Option<&'a str> {
+        Some(self.root.as_ref()?.other(new)).filter(|other| *other != new)
     }
 
     /// Does the machine build modules for each of its kernels?
@@ -214,90 +213,54 @@ impl Facts {
     }
 }
 
-/// The lines of an answer: `KEY VALUE`, each key once, and the lines of GRUB's menu.
-struct Answer<'a> {
-    host: &'a str,
-    said: BTreeMap<&'a str, &'a str>,
-    menu: String,
+impl Rooted {
+    /// A kernel to fall back to when `replaced` is: the one before the last deployment, else the first of another
+    /// release in the menu.
+    fn other<'a>(&'a self, replaced: &'a str) -> &'a str {
+        let there = self.menu.releases();
+        let before =
+            self.last.as_ref().map(|last| last.previous.as_str()).filter(|p| *p != replaced && there.contains(p));
+        before.or(there.into_iter().find(|r| *r != replaced)).unwrap_or(replaced)
+    }
 }
 
-impl<'a> Answer<'a> {
-    fn take(&mut self, line: &'a str) -> Result<()> {
-        let (key, value) = line.split_once(' ').unwrap_or((line, ""));
-        if key == "menu" {
-            self.menu.push_str(value);
-            self.menu.push('\n');
-        } else if self.said.insert(key, value).is_some() {
-            fail!(Network, "{} has answered twice what its {key} is", self.host);
+fn facts(answer: &Answer) -> Result<Facts> {
+    let mut free = Vec::new();
+    for (place, key) in [("/", "free:/"), ("/boot", "free:/boot"), ("/var/tmp", "free:/var/tmp")] {
+        let value = answer.word(key)?;
+        let (bytes, mount) = value.split_once(' ').unwrap_or((value, ""));
+        free.push((place, mount.to_owned(), answer.number(key, bytes)?));
+    }
+    Ok(Facts {
+        architecture: answer.word("architecture")?.to_owned(),
+        running: answer.word("running")?.to_owned(),
+        boot_id: answer.word("boot-id")?.to_owned(),
+        initrd: answer.number("initrd", answer.get("initrd")?)?,
+        root: if answer.yes("root")? { Some(rooted(answer)?) } else { None },
+        free,
+    })
+}
+
+fn rooted(answer: &Answer) -> Result<Rooted> {
+    let held = answer.yes("hold")?;
+    let boot_id = answer.get("deployed-in")?.to_owned();
+    let last = match (answer.get("deployed")?, answer.get("previous")?) {
+        ("", _) | (_, "") => None,
+        (new, previous) => {
+            Some(Deployment { new: new.to_owned(), previous: previous.to_owned(), boot_id, waits: held })
         }
-        Ok(())
-    }
-
-    /// The value of a key that has to be there; it may be empty.
-    fn get(&self, key: &str) -> Result<&'a str> {
-        match self.said.get(key) {
-            Some(value) => Ok(value),
-            None => {
-                fail!(Machine, "{} does not say what its {key} is", self.host; "it has to be a Debian or Ubuntu machine")
-            }
-        }
-    }
-
-    fn word(&self, key: &str) -> Result<String> {
-        match self.get(key)? {
-            "" => {
-                fail!(Machine, "{} does not say what its {key} is", self.host; "it has to be a Debian or Ubuntu machine")
-            }
-            value => Ok(value.to_owned()),
-        }
-    }
-
-    fn yes(&self, key: &str) -> Result<bool> {
-        Ok(self.get(key)? == "yes")
-    }
-
-    fn number(&self, key: &str, value: &str) -> Result<u64> {
-        match value.parse() {
-            Ok(n) => Ok(n),
-            Err(_) => fail!(Machine, "{} says `{value}` where its {key} is a number of bytes", self.host),
-        }
-    }
-
-    fn facts(self) -> Result<Facts> {
-        let mut free = Vec::new();
-        for (place, key) in [("/", "free:/"), ("/boot", "free:/boot"), ("/var/tmp", "free:/var/tmp")] {
-            let value = self.word(key)?;
-            let (bytes, mount) = value.split_once(' ').unwrap_or((&value, ""));
-            free.push((place, mount.to_owned(), self.number(key, bytes)?));
-        }
-        Ok(Facts {
-            architecture: self.word("architecture")?,
-            running: self.word("running")?,
-            boot_id: self.word("boot-id")?,
-            initrd: self.number("initrd", self.get("initrd")?)?,
-            root: if self.yes("root")? { Some(self.rooted()?) } else { None },
-            free,
-        })
-    }
-
-    fn rooted(&self) -> Result<Rooted> {
-        let held = self.yes("hold")?;
-        let last = match (self.get("deployed")?, self.get("previous")?) {
-            ("", _) | (_, "") => None,
-            (new, previous) => Some(Deployment { new: new.to_owned(), previous: previous.to_owned(), waits: held }),
-        };
-        Ok(Rooted {
-            loader: self.word("loader")?,
-            between: self.get("between")?.to_owned(),
-            secure_boot: self.yes("secure-boot")?,
-            custom: self.yes("custom")?,
-            dkms: self.get("dkms")?.split_whitespace().map(str::to_owned).collect(),
-            menu: Menu::parse(&self.menu),
-            saved: self.get("saved")?.to_owned(),
-            held,
-            last,
-        })
-    }
+    };
+    Ok(Rooted {
+        loader: answer.word("loader")?.to_owned(),
+        between: answer.get("between")?.to_owned(),
+        secure_boot: answer.yes("secure-boot")?,
+        custom: answer.yes("custom")?,
+        dkms: answer.get("dkms")?.split_whitespace().map(str::to_owned).collect(),
+        menu: Menu::parse(answer.lines("menu")),
+        saved: answer.get("saved")?.to_owned(),
+        held,
+        last,
+    })
 }
 
 #[cfg(test)]
@@ -307,12 +270,12 @@ mod tests {
     const SAID: &str =
         "Welcome to box!\nrunning late\nkernel-fork: begin\narchitecture arm64\nrunning 5.4.0-1-generic\nboot-id x\n\
         free:/ 5000 /\nfree:/boot 290 /boot\nfree:/var/tmp 5000 /\ninitrd 100\nroot yes\nloader grub\nbetween\n\
-        secure-boot no\ndkms\ncustom no\nhold no\ndeployed\nprevious\nsaved\n\
+        secure-boot no\ndkms\ncustom no\nhold no\ndeployed\nprevious\ndeployed-in\nsaved\n\
         menu menuentry 'x' $menuentry_id_option 'gnulinux-5.4.0-1-generic-advanced-0b' {\n\
         menu linux /vmlinuz-5.4.0-1-generic\nmenu }\nkernel-fork: end\nGoodbye\n";
 
     fn ready(said: &str, needs: &[(&'static str, u64)]) -> Result<Ready> {
-        let wanted = Wanted { architecture: "arm64", needs: needs.to_vec() };
+        let wanted = Wanted { release: "5.4.0-1-slim", architecture: "arm64", needs: needs.to_vec() };
         Facts::parse("box", said)?.ready("box", &wanted)
     }
 
@@ -327,6 +290,25 @@ mod tests {
         let ready = ready(SAID, &[("/", 3000), ("/boot", 90), ("/var/tmp", 2000)]).expect("ready");
         assert_eq!(ready.hold, "gnulinux-5.4.0-1-generic-advanced-0b");
         assert_eq!(Facts::parse("box", SAID).expect("whole").boots(), Some("5.4.0-1-generic"));
+    }
+
+    #[test]
+    fn a_kernel_that_is_replaced_is_not_what_is_fallen_back_to() {
+        let fallback = |said: &str| {
+            ready(&said.replace("running 5.4.0-1-generic", "running 5.4.0-1-slim"), &[]).expect("ready").fallback
+        };
+        let entry = |release: &str| {
+            format!("menu menuentry 'x' $menuentry_id_option 'gnulinux-{release}-advanced-0b' {{\nmenu linux /vmlinuz-{release}\nmenu }}\n")
+        };
+        let alone = SAID.replace("5.4.0-1-generic", "5.4.0-1-slim");
+        let with = |more: &str| alone.replace("kernel-fork: end", &format!("{more}kernel-fork: end"));
+        assert_eq!(fallback(&alone), "5.4.0-1-slim");
+        let two = with(&(entry("5.4.0-9-generic") + &entry("5.4.0-1-generic")));
+        assert_eq!(fallback(&two), "5.4.0-9-generic");
+        assert_eq!(
+            fallback(&two.replace("deployed\nprevious", "deployed 5.4.0-1-slim\nprevious 5.4.0-1-generic")),
+            "5.4.0-1-generic"
+        );
     }
 
     #[test]

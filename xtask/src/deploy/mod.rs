@@ -4,7 +4,9 @@
 //! `commands/deploy` calls in here. What runs there is one constant script (`target.sh`) on the standard
 //! input of `sh`; its arguments are words of a small alphabet, so nothing of them means anything to a shell.
 
+mod answer;
 mod facts;
+mod running;
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use camino::Utf8PathBuf;
 use xshell::cmd;
 
 pub use facts::{Deployment, Facts, Needs, Ready, Wanted};
+pub use running::Running;
 
 use crate::effects::{Did, Effects, Run};
 use crate::error::Kind;
@@ -54,11 +57,29 @@ impl<'a> Target<'a> {
         Facts::parse(&self.host, &self.fx.read(self.step(&["look"])?.or(Kind::Network, hint))?.text())
     }
 
-    /// Copies these packages there and installs them. `new` is booted the next time, the kernel that runs from then
+    /// Does this while no other deployment is at work there: what it finds out stays true until it ends.
+    ///
+    /// # Errors
+    /// Another one is at work; else as `f`.
+    pub fn alone<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
+        let word = |text: String| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+        let user = word(std::env::var("USER").unwrap_or_default());
+        let node = word(rustix::system::uname().nodename().to_string_lossy().into_owned());
+        let who = format!("{user}@{node}-{}", std::process::id());
+        self.change(
+            &["lock", &who],
+            "wait for it; one that was killed is over after an hour, or with the machine's next boot",
+        )?;
+        let outcome = f();
+        let unlocked = self.fx.cleanup(|| self.change(&["unlock", &who], ""));
+        outcome.and_then(|value| unlocked.map(|_| value))
+    }
+
+    /// Copies these packages there and installs them. `new` is booted the next time, the other one from then
     /// on: each way that this can end, a lost connection among them, leaves a machine that boots.
     ///
     /// # Errors
-    /// A step fails; what was copied is removed, and the default stays held at the kernel that runs.
+    /// A step fails; what was copied is removed, and the default stays held at the other kernel.
     pub fn install(&self, ready: &Ready, packages: &[(Utf8PathBuf, &Package)], new: &str) -> Result<Did> {
         let (fx, host) = (self.fx, &self.host);
         // The random part of a scratch of ours makes the name one that nobody there has.
@@ -71,8 +92,8 @@ impl<'a> Target<'a> {
         let copied = fx.change("/", Run::from(cmd!(fx.sh, "scp -q {OPTIONS...} -- {files...} {there}")));
         let did = copied.and_then(|_| {
             step.done("");
-            let step = fx.ui.step(&format!("hold {} as the default of {host}", ready.running));
-            let mut words = vec!["record", new, &ready.running];
+            let step = fx.ui.step(&format!("hold {} as the default of {host}", ready.fallback));
+            let mut words = vec!["record", new, &ready.fallback];
             words.extend(packages.iter().map(|(_, p)| p.name.as_str()));
             self.change(&words, "")?;
             self.hold(&ready.hold)?;
@@ -124,10 +145,10 @@ impl<'a> Target<'a> {
         }
         let there = self.look()?;
         let way = there.entry(host, new)?;
-        // The way to the running kernel may be another one, now that there is one more.
-        let running = there.entry(host, &ready.running)?;
-        if !there.is_default(&running) {
-            self.hold(&running)?;
+        // The way to the other kernel may have changed, now that there is one more.
+        let fallback = there.entry(host, &ready.fallback)?;
+        if !there.is_default(&fallback) {
+            self.hold(&fallback)?;
         }
         self.change(&["once", &way.replace('>', ",")], "")
     }

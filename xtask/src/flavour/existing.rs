@@ -3,6 +3,8 @@
 //!
 //! The `flavour` commands ask. It must never run anything of the tree.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use git2::{Oid, Repository};
 
@@ -42,6 +44,20 @@ pub fn is_vendors(repo: &Repository, tree: Oid, name: &str) -> Result<bool> {
     let Some((annotations, dir)) = annotations(repo, tree)? else { return Ok(name == GENERIC) };
     let named = annotations.flavours().iter().any(|f| f.split_once('-').is_some_and(|(_, flavour)| flavour == name));
     Ok(named || text(repo, tree, &format!("{dir}/control.d/vars.{name}"))?.is_some())
+}
+
+/// The flavours that the annotations name, each with its architectures. None for a tree without annotations.
+///
+/// # Errors
+/// The tree's packaging cannot be read.
+pub fn named(repo: &Repository, tree: Oid) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    if let Some((annotations, _)) = annotations(repo, tree)? {
+        for (arch, flavour) in annotations.flavours().iter().filter_map(|f| f.split_once('-')) {
+            named.entry(flavour.to_owned()).or_default().push(arch.to_owned());
+        }
+    }
+    Ok(named)
 }
 
 /// Makes sure that a flavour for `arch` can be built on `base`.

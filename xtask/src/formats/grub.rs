@@ -61,11 +61,24 @@ impl Menu {
     /// them. Titles are translated and numbers change with each kernel; ids do neither.
     pub fn entry(&self, release: &str) -> Option<String> {
         let of = format!("gnulinux-{release}-advanced-");
-        let find = |entries: &[Entry]| {
-            entries.iter().find(|e| e.below.is_none() && e.id.starts_with(&of)).map(|e| e.id.clone())
-        };
-        let below = |e: &Entry| Some(format!("{}>{}", e.id, find(e.below.as_deref()?)?));
-        find(&self.entries).or_else(|| self.entries.iter().find_map(below))
+        let in_menu = self.entries.iter().map(|e| (None, e));
+        let in_submenus = self.entries.iter().flat_map(|m| m.below.iter().flatten().map(move |e| (Some(m), e)));
+        let found = in_menu.chain(in_submenus).filter(|(_, e)| e.below.is_none() && e.id.starts_with(&of));
+        let mut ways = found.map(|(menu, e)| menu.map_or(e.id.clone(), |menu| format!("{}>{}", menu.id, e.id)));
+        // Xen's submenu has the id of the plain one: GRUB takes the first.
+        ways.find(|way| self.release(way) == Some(release))
+    }
+
+    /// The releases that have a normal entry, in the order of the menu.
+    pub fn releases(&self) -> Vec<&str> {
+        let all = self.entries.iter().flat_map(|e| e.below.as_deref().unwrap_or(std::slice::from_ref(e)));
+        let mut found: Vec<&str> = Vec::new();
+        for release in all.filter_map(|e| e.release.as_deref()) {
+            if !found.contains(&release) && self.entry(release).is_some() {
+                found.push(release);
+            }
+        }
+        found
     }
 
     /// What GRUB boots without a one-time choice, as the file has it (`0`, a title, a way of ids, `${saved_entry}`).
@@ -222,6 +235,7 @@ menuentry 'Memory test' { linux16 /memtest86+.bin; }
         let way = "gnulinux-advanced-0b00>gnulinux-5.10.0-1-generic-advanced-0b00";
         assert_eq!(menu.entry("5.10.0-1-generic").as_deref(), Some(way));
         assert_eq!(menu.entry("5.10.0-1"), None);
+        assert_eq!(menu.releases(), ["6.1.42-1-slim", "5.10.0-1-generic"]);
         let table = [
             ("0", Some("6.1.42-1-slim")),
             ("Lab's GNU/Linux", Some("6.1.42-1-slim")),
@@ -235,6 +249,14 @@ menuentry 'Memory test' { linux16 /memtest86+.bin; }
         for (choice, release) in table {
             assert_eq!(menu.release(choice), release, "{choice}");
         }
+    }
+
+    #[test]
+    fn a_submenu_that_another_one_hides() {
+        let xen = "submenu 'Xen' --id 'gnulinux-advanced-0b00' {\nmenuentry 'x' --id 'xen-gnulinux-5.10.0-1-generic-advanced-0b00' {\n\
+                   multiboot2 /xen.gz\nmodule2 /vmlinuz-5.10.0-1-generic\n}\n}\n";
+        assert_eq!(Menu::parse(&format!("{xen}{CFG}")).entry("5.10.0-1-generic"), None);
+        assert!(Menu::parse(&format!("{CFG}{xen}")).entry("5.10.0-1-generic").is_some());
     }
 
     #[test]

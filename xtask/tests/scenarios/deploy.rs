@@ -66,9 +66,11 @@ impl<'a> Machine<'a> {
     }
 
     fn deploy(&self, args: &[&str]) -> crate::lab::Outcome {
-        let mut all = vec!["deploy", "box"];
-        all.extend(args);
-        let outcome = self.lab.xtask_with(&[("PATH", &self.programs())], &all);
+        self.xtask(&[&["deploy", "box"], args].concat())
+    }
+
+    fn xtask(&self, args: &[&str]) -> crate::lab::Outcome {
+        let outcome = self.lab.xtask_with(&[("PATH", &self.programs())], args);
         if outcome.code == 70 {
             panic!("{}\n{}", outcome.stderr, std::fs::read_to_string(self.lab.path("sshd.log")).unwrap_or_default());
         }
@@ -151,6 +153,7 @@ grub-editenv /boot/grub/grubenv set next_entry=
 [ "$release" != - ] || release=$(boots default)
 [ "$release" != "$(cat /panics 2>/dev/null)" ] || release=$(boots default)
 [ "$release" != "$(cat /panics 2>/dev/null)" ] || release=never
+rm -rf /run/kernel-fork.lock
 echo "$release" >/running
 echo "boot-$(date +%N)" >/boot-id
 "#;
@@ -180,7 +183,7 @@ fn a_kernel_is_booted_once_and_stays_when_it_came_up() {
 
     machine.deploy(&[&set]).says(&["the next boot is 6.1.42-1-slim", OLD, "--keep"]);
     assert_eq!(machine.state(), [OLD, NEW, OLD]);
-    machine.deploy(&["--keep"]).fails(1, &["runs 5.10.0-1-generic, and not 6.1.42-1-slim"]);
+    machine.deploy(&["--keep"]).fails(1, &["has not been rebooted since"]);
     let there =
         machine.root.run("dpkg-query --show --showformat '${Package}\\n' 'linux-[im]*'; ls -d /var/tmp/* || true");
     assert_eq!(there, format!("linux-image-unsigned-{NEW}\nlinux-modules-{NEW}\n"), "and nothing is left behind");
@@ -189,10 +192,19 @@ fn a_kernel_is_booted_once_and_stays_when_it_came_up() {
     machine.root.run(&format!("echo {NEW} >/panics"));
     machine.deploy(&[&set, "--reboot"]).fails(1, &["has come back with 5.10.0-1-generic", "did not come up"]);
     assert_eq!(machine.state(), [OLD, "-", OLD]);
+    machine.deploy(&["--keep"]).fails(1, &["runs 5.10.0-1-generic, and not 6.1.42-1-slim"]);
 
     machine.root.run("rm /panics && chmod 600 /boot/grub/grub.cfg");
     machine.deploy(&[&set, "--reboot"]).says(&["runs 6.1.42-1-slim and will boot it from now on"]);
     assert_eq!(machine.state(), [NEW, "-", NEW]);
+    // A confirmation that was cut off is taken up again, and not for one that is done.
+    machine.deploy(&[&set]).ok();
+    machine.root.run("systemctl reboot");
+    machine.root.write("etc/grub.d/50_broken", "755", "#!/bin/sh\nexit 1\n");
+    machine.deploy(&["--keep"]).fails(4, &[]);
+    machine.deploy(&["--keep"]).fails(4, &[]);
+    machine.root.run("rm /etc/grub.d/50_broken");
+    machine.deploy(&["--keep"]).says(&["will boot it from now on"]);
     // Nothing is pinned: a newer kernel is booted, as on a machine that nobody has deployed to.
     machine.add_kernel("6.9.0-1-generic");
     assert_eq!(machine.state(), [NEW, "-", "6.9.0-1-generic"]);
@@ -231,6 +243,47 @@ fn while_a_kernel_waits_for_its_confirmation() {
     machine.root.run("systemctl reboot");
     machine.deploy(&["--undo"]).says(&["is removed"]);
     machine.is_as(&before);
+}
+
+#[test]
+fn another_build_of_the_kernel_that_runs() {
+    let lab = Lab::new();
+    let machine = Machine::new(&lab);
+    let before = machine.settings();
+    let set = lab.package_set("set", "amd64", "6.1.42-1.1+lab", "a kernel");
+    let next = lab.package_set("next", "amd64", "6.1.42-1.2+lab", "another build");
+    machine.deploy(&[&set, "--reboot"]).says(&["will boot it from now on"]);
+    // It takes the place of the kernel that runs, so another one is what is fallen back to.
+    machine.deploy(&[&next]).says(&["the next boot is 6.1.42-1-slim, the one after that 5.10.0-1-generic"]);
+    assert_eq!(machine.state(), [NEW, NEW, OLD]);
+    machine.deploy(&["--keep"]).fails(1, &["has not been rebooted since"]);
+    machine.root.run(&format!("echo {NEW} >/panics"));
+    machine.deploy(&[&next, "--reboot"]).fails(1, &["has come back with 5.10.0-1-generic"]);
+    // The power went while a package was unpacked.
+    machine.root.run("sed -i '/^Package: linux-modules-/,/^$/s/install ok installed/install reinstreq half-installed/' /var/lib/dpkg/status");
+    machine.deploy(&["--undo"]).says(&["is removed"]);
+    machine.is_as(&before);
+}
+
+#[test]
+fn one_deployment_at_a_time_and_nothing_of_a_killed_one() {
+    let lab = Lab::new();
+    let machine = Machine::new(&lab);
+    let set = lab.package_set("set", "amd64", "6.1.42-1.1+lab", "a kernel");
+    machine.root.run("mkdir /run/kernel-fork.lock && echo ann@desk-7 >/run/kernel-fork.lock/who");
+    let before = machine.settings();
+    for args in [&[&set as &str][..], &["--keep"], &["--undo"], &[&set, "--reboot"]] {
+        machine.deploy(args).fails(4, &["another deployment is at work here: ann@desk-7", "hint:"]);
+    }
+    machine.is_as(&before);
+    machine.root.run("touch -d '2 hours ago' /run/kernel-fork.lock && mkdir /var/tmp/kernel-fork.deploy.1.a && touch /var/tmp/kernel-fork.deploy.1.a/x.deb");
+    machine.deploy(&[&set]).ok();
+    assert_eq!(machine.root.run("ls /var/tmp; ls /run | grep kernel-fork || true"), "");
+    machine.deploy(&["--undo"]).ok();
+    // GRUB's tools do nothing with an environment block that is damaged.
+    machine.root.run(": >/boot/grub/grubenv");
+    machine.deploy(&[&set]).fails(4, &["a damaged grubenv"]);
+    machine.root.run("test ! -e /etc/default/grub.d/zzz-kernel-fork-hold.cfg && test ! -e /var/lib/kernel-fork");
 }
 
 #[test]
@@ -302,13 +355,13 @@ fn modules_that_dkms_builds_come_along() {
     let lab = Lab::new();
     let machine = Machine::new(&lab);
     let set = lab.package_set("set", "amd64", "6.1.42-1.1+lab", "a kernel");
-    let dkms = format!("#!/bin/sh\n[ \"$1 $2\" = 'status -k' ] || exit 1\n\
-        case $3 in {OLD}) printf 'zfs/2.1.11, %s, x86_64: installed\\nx/1, %s, x86_64: added\\n' $3 $3 ;; *) cat /built ;; esac\n");
-    machine.root.write("usr/sbin/dkms", "755", &dkms);
-    machine.root.run("touch /built");
+    let built = |release: &str| {
+        machine.root.run(&format!("mkdir -p /var/lib/dkms/zfs && ln -s 2.1 /var/lib/dkms/zfs/kernel-{release}-x86_64"))
+    };
+    built(OLD);
     machine.deploy(&[&set]).fails(1, &["zfs by DKMS, and 6.1.42-1-slim has not got it", "dkms autoinstall"]);
     assert_eq!(machine.state(), [OLD, "-", OLD]);
-    machine.root.run(&format!("echo 'zfs/2.1.11, {NEW}, x86_64: installed' >/built"));
+    built(NEW);
     machine.deploy(&[&set]).ok();
     assert_eq!(machine.state(), [OLD, NEW, OLD]);
     machine.root.run(&format!("dpkg-query --show linux-headers-{NEW} linux-headers-6.1.42-1"));
@@ -372,4 +425,45 @@ fn an_interrupted_deployment_leaves_no_packages_there() {
     let outcome = crate::lab::Outcome::of(child.wait_with_output().unwrap());
     outcome.fails(130, &["interrupted"]);
     assert_eq!(machine.root.run("ls /var/tmp"), "");
+}
+
+#[test]
+fn a_flavour_like_the_kernel_that_a_machine_runs() {
+    let lab = Lab::new();
+    lab.forked();
+    let machine = Machine::new(&lab);
+    let own = lab.text("kernel/debian.master/config/arm64/config.flavour.tickless");
+    let own = own.replace("# CONFIG_HZ_300 is not set\n", "");
+    let theirs = own.replace("CONFIG_HZ_100=y", "CONFIG_HZ_300=y").replace("CONFIG_TUN=m\n", "");
+    let written = format!("#\n# Automatically generated file; DO NOT EDIT.\n#\n{theirs}CONFIG_GCC_VERSION=1\n");
+    machine.root.write(&format!("boot/config-{OLD}"), "644", &written);
+    machine.root.write("usr/local/bin/dpkg", "755", "#!/bin/sh\necho arm64\n");
+    machine.root.write(
+        "usr/local/bin/lsmod",
+        "755",
+        "#!/bin/sh\necho 'Module Size Used by'\necho 'ext4 1 2'\necho 'nvme_core 1 2'\n",
+    );
+    let differ = machine.xtask(&["flavour", "diff", "tickless", "--with-host", "box"]).ok().stdout;
+    assert!(differ.contains("HZ_300") && differ.contains(OLD), "{differ}");
+    machine.xtask(&["flavour", "new", "board", "--from-host", "box"]).says(&[
+        OLD,
+        "compare with generic",
+        "board.modules",
+    ]);
+    let fragment = lab.text("kernel/kernel/configs/board.config");
+    for line in ["CONFIG_HZ_300=y\n", "CONFIG_NO_HZ_FULL=y\n", "# CONFIG_TUN is not set\n"] {
+        assert!(fragment.contains(line), "no {line} in {fragment}");
+    }
+    assert!(!fragment.contains("GCC_VERSION"), "{fragment}");
+    assert_eq!(lab.text("kernel/kernel/configs/board.modules"), "Module Size Used by\next4 0 0\nnvme_core 0 0\n");
+    let line = "board = { base = \"generic\", modules = \"kernel/configs/board.modules\" }";
+    assert!(lab.text("kernel/Cargo.toml").contains(line));
+
+    // What it runs is not a package's kernel, or is of another architecture.
+    machine.root.run("echo 6.12.3 >/running && echo CONFIG_HZ=1 >/boot/config-6.12.3");
+    machine.xtask(&["flavour", "new", "x", "--from-host", "box"]).fails(3, &["`6.12.3`", "--base"]);
+    machine
+        .xtask(&["flavour", "diff", "tickless", "--with-host", "box", "--arch", "amd64"])
+        .fails(3, &["of arm64, not of amd64"]);
+    machine.xtask(&["flavour", "diff", "tickless"]).fails(2, &[]);
 }

@@ -19,9 +19,11 @@ use crate::workspace::Workspace;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask flavour new fast --base generic --set HZ_1000=y
+  cargo xtask flavour new lab3 --from-host lab3       # like the kernel that lab3 runs, with the modules that it loads
   cargo xtask flavour edit fast                       # in the kernel's own menus
   cargo xtask flavour regen                           # after a change was committed
-  cargo xtask flavour diff generic fast")]
+  cargo xtask flavour diff generic fast
+  cargo xtask flavour diff fast --with-host lab3      # where the kernel that lab3 runs is another")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -29,7 +31,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// List the flavours of the settings
+    /// List the flavours of the settings, and the vendor's with their architectures
     List,
     New(new::Args),
     Show(show::Args),
