@@ -24,6 +24,7 @@ mod repository;
 mod scratch;
 mod serve;
 mod signals;
+mod tree_path;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -48,6 +49,7 @@ pub use scratch::Scratch;
 pub use serve::turn;
 #[cfg(test)]
 pub use signals::CHILDREN;
+pub use tree_path::TreePath;
 
 use crate::error::Failure;
 use crate::ui::Ui;

@@ -106,21 +106,23 @@ fn not_text(error: &anyhow::Error) -> bool {
     error.chain().any(|c| c.is::<camino::FromPathBufError>() || c.is::<camino::FromPathError>())
 }
 
-/// Are objects of the repository damaged or missing behind it?
+/// Are objects of the repository behind it that are damaged, missing, or not what they should be?
 fn unreadable(error: &anyhow::Error) -> bool {
-    use git2::ErrorClass::{Indexer, Object, Odb, Zlib};
+    use git2::ErrorClass::{Indexer, Merge, Object, Odb, Tree, Zlib};
     error
         .chain()
         .filter_map(|c| c.downcast_ref::<git2::Error>())
-        .any(|e| [Indexer, Object, Odb, Zlib].contains(&e.class()))
+        .any(|e| [Indexer, Merge, Object, Odb, Tree, Zlib].contains(&e.class()))
 }
 
 /// libgit2's error behind it, by whose it is: the machine's, or the repository's as `git status` would find it.
 fn of_git(error: &anyhow::Error) -> Option<Kind> {
     use git2::ErrorClass::{Config, Filesystem, Index, Os, Reference, Repository, Worktree};
+    use git2::ErrorCode::{Locked, NotFound};
     let git = error.chain().find_map(|c| c.downcast_ref::<git2::Error>())?;
     match git.class() {
-        _ if git.code() == git2::ErrorCode::Locked => Some(Kind::Repository),
+        // Not found: an object of another kind than a tree or a commit says, too.
+        _ if [Locked, NotFound].contains(&git.code()) => Some(Kind::Repository),
         Os | Filesystem => Some(Kind::Machine),
         Config | Index | Reference | Repository | Worktree => Some(Kind::Repository),
         _ => None,

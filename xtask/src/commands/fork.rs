@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask fork TAG`: the clone of this repository becomes a fork of the vendor's kernel at a tag.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::upgrade::FROM;
 use crate::effects::{repository, Did, Effects, RefMove};
 use crate::flavour::generate;
+use crate::flavour::packaging::required;
 use crate::flavour::target::Inputs;
 use crate::fork::history::History;
 use crate::fork::replay::WORKFLOW;
@@ -15,7 +16,7 @@ use crate::fork::{branch, branch_name, driver, guard, here, overlay, snapshot};
 use crate::formats::tag::Tag;
 use crate::machine::disk::Room;
 use crate::settings;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, SETTINGS};
 
 /// Fork the vendor's kernel at a tag
 ///
@@ -123,7 +124,7 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
 
         let step = fx.ui.step("lay this repository's files over the vendor's tree");
         let tree = overlay::ours_over(session, workspace, &head.tree()?, fetched.tree)?;
-        let cargo = workspace_file(&repo, &head, "Cargo.toml")?;
+        let cargo = required(&repo, head.tree_id(), SETTINGS)?;
         let series = args.series.as_deref().unwrap_or(&workspace.settings.series);
         let cargo = settings::with(&cargo, &[("tag", tag.name()), ("url", url), ("series", series)])?;
         let tree = overlay::lay(session, tree, &vec![("Cargo.toml".to_owned(), cargo.into_bytes(), false)])?;
@@ -162,9 +163,4 @@ fn fork(fx: &Effects, workspace: &Workspace, tag: &Tag, args: &Args) -> Result<(
 /// Is the commit a fork of this tag?
 fn on_tag(repo: &git2::Repository, commit: &git2::Commit, tag: &Tag) -> bool {
     History::read(repo, commit.id()).is_ok_and(|history| history.root.tag == *tag)
-}
-
-fn workspace_file(repo: &git2::Repository, commit: &git2::Commit, path: &str) -> Result<String> {
-    let entry = commit.tree()?.get_path(path.as_ref()).with_context(|| format!("{path} is not committed"))?;
-    Ok(String::from_utf8(repo.find_blob(entry.id())?.content().to_vec())?)
 }

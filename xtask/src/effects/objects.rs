@@ -6,7 +6,7 @@
 //! dry run, an error or a kill before that leaves the repository as it was.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,6 +15,7 @@ use git2::{Commit, FileMode, ObjectType, Oid, Repository, Signature, Tree};
 use super::backup;
 use super::command::{Did, Run};
 use super::repository::bare;
+use super::tree_path::TreePath;
 use super::Effects;
 
 /// Makes sure that each name in a tree that came from elsewhere is that of one file in its directory: neither
@@ -47,6 +48,9 @@ pub struct RefMove<'a> {
     /// For the reflog.
     pub why: &'a str,
 }
+
+/// What is to stand at a path of a tree: mode and object, or nothing.
+pub type Put = Option<(FileMode, Oid)>;
 
 /// Objects being made. Reads go through [`Session::repo`].
 pub struct Session<'a> {
@@ -133,21 +137,52 @@ impl Session<'_> {
         Ok(self.repo.treebuilder(None)?.write()?)
     }
 
-    /// `base` with some paths set (mode and blob) or taken out (`None`). Directories come and go as needed.
+    /// `base` with some paths set (mode and object) or taken out (`None`). Directories come and go as needed; a file
+    /// or directory of that name is replaced.
     ///
     /// # Errors
-    /// A path leads through a file.
-    pub fn tree_with(&self, base: &Tree, changes: &[(String, Option<(FileMode, Oid)>)]) -> Result<Oid> {
-        let mut update = git2::build::TreeUpdateBuilder::new();
-        for (path, change) in changes {
-            match change {
-                Some((mode, id)) => update.upsert(path.as_str(), *id, *mode),
-                None => update.remove(path.as_str()),
-            };
-        }
-        let id = update.create_updated(self.repo, base)?;
+    /// A path leads through a file ([`Kind::Repository`]): named.
+    pub fn tree_with<P: AsRef<[u8]>>(&self, base: &Tree, changes: &[(P, Put)]) -> Result<Oid> {
+        let changes: Vec<_> = changes.iter().map(|(path, change)| (path.as_ref(), *change)).collect();
+        let id = self.below(b"", Some(base), &changes)?;
         self.note_trees(id, base.id())?;
         Ok(id)
+    }
+
+    /// [`Session::tree_with`] of the directory `at`, with paths from there.
+    fn below(&self, at: &[u8], base: Option<&Tree>, changes: &[(&[u8], Put)]) -> Result<Oid> {
+        let mut tree = self.repo.treebuilder(base)?;
+        let mut deeper: BTreeMap<&[u8], Vec<_>> = BTreeMap::new();
+        for (path, change) in changes {
+            match (path.iter().position(|byte| *byte == b'/'), change) {
+                (Some(slash), _) => deeper.entry(&path[..slash]).or_default().push((&path[slash + 1..], *change)),
+                (None, Some((mode, id))) => drop(tree.insert(*path, *id, i32::from(*mode))?),
+                (None, None) if tree.get(*path)?.is_some() => tree.remove(*path)?,
+                (None, None) => {}
+            }
+        }
+        for (name, changes) in deeper {
+            let there = tree.get(name)?.map(|entry| (entry.kind(), entry.id()));
+            let old = match there {
+                Some((Some(ObjectType::Tree), id)) => Some(self.repo.find_tree(id)?),
+                _ if changes.iter().all(|(_, change)| change.is_none()) => continue,
+                None => None,
+                Some(_) => {
+                    let (file, below) = (TreePath::of(at, name), TreePath::of(name, &[b"/", changes[0].0].concat()));
+                    fail!(Repository, "`{file}` is a file in this tree, and `{}` cannot be below it", TreePath::of(at, below.bytes());
+                        "whoever has put it there (`git log -- {file}`) has to give it another name");
+                }
+            };
+            let id = self.below(&[at, name, b"/"].concat(), old.as_ref(), &changes)?;
+            if id == self.empty_tree()? {
+                if there.is_some() {
+                    tree.remove(name)?;
+                }
+            } else {
+                tree.insert(name, id, i32::from(FileMode::Tree))?;
+            }
+        }
+        Ok(tree.write()?)
     }
 
     /// Notes the trees below `new` that `old` has not, so that [`Session::publish`] stores them.

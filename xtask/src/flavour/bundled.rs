@@ -10,7 +10,7 @@ use super::kconfig::Kconfig;
 use super::packaging::{below_debian, SOURCE};
 use super::resolve;
 use super::target::{self, Inputs, Made, Target};
-use crate::effects::Effects;
+use crate::effects::{Effects, TreePath};
 use crate::formats::abi::Suffix;
 use crate::formats::config::Config;
 use crate::formats::tag::{Tag, TagKind};
@@ -111,7 +111,11 @@ fn version(tag: &Tag) -> Result<Version> {
 
 fn collect(repo: &Repository, tree: Oid, at: &str, files: &mut BTreeMap<String, (Vec<u8>, bool)>) -> Result<()> {
     for entry in repo.find_tree(tree)?.iter() {
-        let path = format!("{at}{}", entry.name().context("a file name of the packaging is not UTF-8")?);
+        let Some(name) = entry.name() else {
+            let path = TreePath::of(format!("{SOURCE}/{at}").as_bytes(), entry.name_bytes());
+            fail!(Repository, "the name of the packaging's file `{path}` is not UTF-8"; "rename it and commit that");
+        };
+        let path = format!("{at}{name}");
         match entry.kind() {
             Some(ObjectType::Tree) => collect(repo, entry.id(), &format!("{path}/"), files)?,
             _ => {

@@ -16,7 +16,7 @@ use super::probes;
 use super::symbols::Symbols;
 use crate::arch::{self, Arch};
 use crate::effects::{read_plain, sound, Did, Effects, Run, Scratch};
-use crate::error::Kind;
+use crate::error::{Failure, Kind};
 use crate::formats::config::Config;
 use crate::sandbox::{Sandbox, Unpacked};
 
@@ -180,7 +180,8 @@ impl<'a> Kconfig<'a> {
     /// The tree's makefiles ran with the whole directory for themselves.
     fn text(&self) -> Result<String> {
         let bytes = self.scratch.take(".config").context("Kconfig wrote no .config")?;
-        String::from_utf8(bytes).context("Kconfig wrote no text")
+        let failure = || Failure::new(Kind::Input, "Kconfig of this tree wrote a .config that is not UTF-8");
+        String::from_utf8(bytes).with_context(failure)
     }
 
     fn make(&self, target: &str) -> Result<()> {

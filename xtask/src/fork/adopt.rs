@@ -80,10 +80,11 @@ pub fn flavours(repo: &Repository, dir: &str, root: Oid, tip: Oid) -> Result<Vec
     let folder = format!("{dir}/control.d/vars.");
     let mut found = Vec::new();
     for change in tree::changes(repo, root, tip)? {
-        let (Some(name), None, Some(_)) = (change.path.strip_prefix(&folder), change.old, change.new) else { continue };
-        let vars = required(repo, tip, &change.path)?;
+        let path = change.path.text().unwrap_or_default();
+        let (Some(name), None, Some(_)) = (path.strip_prefix(&folder), change.old, change.new) else { continue };
+        let vars = required(repo, tip, path)?;
         let arches: Vec<String> =
-            Vars::parse(&vars).with_context(|| change.path.clone())?.architectures().map(str::to_owned).collect();
+            Vars::parse(&vars).with_context(|| path.to_owned())?.architectures().map(str::to_owned).collect();
         let annotations = annotations_of(repo, dir, tip)?;
         let vendors = annotations_of(repo, dir, root)?;
         let (mut fragment, mut base) = (Config::default(), None);

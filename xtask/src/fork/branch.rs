@@ -77,7 +77,7 @@ pub fn whole(fx: &Effects, session: &Session, root: &Root, replayed: &Replayed) 
 
 /// Says what of a generated commit has become one of the lab's.
 pub fn taken_out(fx: &Effects, mixed: &Mixed) {
-    let paths: Vec<&str> = mixed.foreign().collect();
+    let paths: Vec<String> = mixed.foreign().collect();
     if !paths.is_empty() {
         fx.ui.note(&format!(
             "Changes in the generated commit {:.12} are a commit of yours now: {}",

@@ -13,7 +13,7 @@ use fs_err as fs;
 use git2::{FileMode, Oid, Repository};
 
 use super::tree::Updates;
-use crate::effects::{Effects, Run};
+use crate::effects::{Effects, Run, TreePath};
 use crate::error::Kind;
 
 /// What the work tree and the index are to hold.
@@ -52,28 +52,33 @@ pub fn mark(fx: &Effects, repo: &Repository, onto: Oid, commit: Oid, updates: &U
         fail!(Repository, "git cannot merge {commit:.12}: {status}"; "`cargo xtask --verbose rebase TAG` shows the command");
     }
 
-    let solved: BTreeMap<&str, Option<(FileMode, Oid)>> = updates.iter().map(|(p, u)| (p.as_str(), *u)).collect();
+    let solved: BTreeMap<&TreePath, Option<(FileMode, Oid)>> = updates.iter().map(|(p, u)| (p, *u)).collect();
     let listed = fx.read(git(&["ls-files", "--unmerged", "-z"]))?.stdout;
-    let listed = String::from_utf8(listed).context("a path in conflict is not UTF-8")?;
+    let odd = listed.split(|byte| *byte == 0).find(|line| std::str::from_utf8(line).is_err());
+    if let Some(path) = odd.and_then(|line| line.splitn(2, |byte| *byte == b'\t').nth(1)) {
+        fail!(Repository, "{commit:.12} does not apply: `{}`, whose name is not UTF-8", TreePath::from(path);
+            "rename the file in that commit with `git rebase --interactive`, or take the change to it out");
+    }
+    let listed = String::from_utf8(listed).unwrap_or_default();
     let unmerged: Vec<String> = listed
         .split_terminator('\0')
-        .filter(|line| line.split_once('\t').is_some_and(|(_, path)| !solved.contains_key(path)))
+        .filter(|line| line.split_once('\t').is_some_and(|(_, path)| !solved.contains_key(&TreePath::from(path))))
         .map(str::to_owned)
         .collect();
 
     // The index as it would be were the files with their marks added.
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     let mut seen: Option<&str> = None;
     for line in &unmerged {
         let Some((entry, path)) = line.split_once('\t') else { continue };
         if seen.replace(path) == Some(path) {
             continue;
         }
-        lines.push_str(&none(path));
+        lines.extend(none(path.as_bytes()));
         if entry.starts_with("160000 ") {
             // A submodule stays at ours: its directory is not to go, and there is nothing to mark in it.
             let ours = unmerged.iter().find(|l| l.ends_with(&format!(" 2\t{path}"))).unwrap_or(line);
-            lines.push_str(&format!("{} 0\t{path}\0", &ours[..47]));
+            lines.extend(format!("{} 0\t{path}\0", &ours[..47]).bytes());
             continue;
         }
         let file = aside.join(path);
@@ -84,13 +89,13 @@ pub fn mark(fx: &Effects, repo: &Repository, onto: Oid, commit: Oid, updates: &U
                 _ => continue,
             };
             let write = Run::from(git(&["hash-object", "-w", "--no-filters", "--stdin"])).stdin(bytes);
-            lines.push_str(&format!("{mode} {} 0\t{path}\0", fx.read(write)?.text()));
+            lines.extend(format!("{mode} {} 0\t{path}\0", fx.read(write)?.text()).bytes());
         }
     }
     for (path, update) in &solved {
-        lines.push_str(&none(path));
+        lines.extend(none(path.bytes()));
         if let Some((mode, id)) = update {
-            lines.push_str(&format!("{:o} {id} 0\t{path}\0", i32::from(*mode)));
+            lines.extend(entry(i32::from(*mode), *id, path));
         }
     }
     fx.read(Run::from(git(&["update-index", "-z", "--index-info"])).stdin(lines))?;
@@ -99,6 +104,11 @@ pub fn mark(fx: &Effects, repo: &Repository, onto: Oid, commit: Oid, updates: &U
 }
 
 /// The line that takes a path out of the index, at whatever stages it is there.
-pub fn none(path: &str) -> String {
-    format!("0 {}\t{path}\0", Oid::zero())
+pub fn none(path: &[u8]) -> Vec<u8> {
+    [format!("0 {}\t", Oid::zero()).as_bytes(), path, b"\0"].concat()
+}
+
+/// The line that puts a path into the index.
+pub fn entry(mode: i32, id: Oid, path: &TreePath) -> Vec<u8> {
+    [format!("{mode:o} {id} 0\t").as_bytes(), path.bytes(), b"\0"].concat()
 }

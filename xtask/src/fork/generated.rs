@@ -28,7 +28,7 @@ const SUBJECT: &str = "Generated: ";
 pub fn message(version: &str, tag: &Tag, inputs: &str, changes: &[Change]) -> String {
     let line = |change: &Change| {
         let (mode, id) = recorded(change);
-        format!("{FILE}: {mode:06o} {id} {}\n", change.path)
+        format!("{FILE}: {mode:06o} {id} {}\n", change.path.text().unwrap_or_default())
     };
     let files: String = changes.iter().map(line).collect();
     format!(
@@ -91,9 +91,9 @@ pub fn part(repo: &Repository, root: &Root, commit: &Commit) -> Result<Part> {
 pub fn divided(id: Oid, changes: Vec<Change>, made_of: impl Fn(&str) -> Option<Option<Entry>>) -> Part {
     let (mut made, mut foreign, mut edited) = (0, Vec::new(), Vec::new());
     for change in changes {
-        match made_of(&change.path) {
+        match change.path.text().and_then(&made_of) {
             Some(entry) if change.new == entry => made += 1,
-            Some(_) => edited.push(change.path),
+            Some(_) => edited.push(change.path.to_string()),
             None => foreign.push(change),
         }
     }
@@ -106,8 +106,8 @@ pub fn divided(id: Oid, changes: Vec<Change>, made_of: impl Fn(&str) -> Option<O
 
 impl Mixed {
     /// The paths of what is not the generator's.
-    pub fn foreign(&self) -> impl Iterator<Item = &str> {
-        self.foreign.iter().map(|change| change.path.as_str())
+    pub fn foreign(&self) -> impl Iterator<Item = String> + '_ {
+        self.foreign.iter().map(|change| change.path.to_string())
     }
 
     /// What is not the generator's as a commit of its own, on the same parent, signed by whoever put it in.
@@ -135,7 +135,7 @@ impl Mixed {
             let kept: Vec<&[u8]> = message.split(|b| *b == b'\n').filter(|line| !ours(line)).collect();
             return [kept.join(&b'\n').trim_ascii_end(), b"\n"].concat();
         }
-        let first = self.foreign().next().unwrap_or_default().escape_default();
+        let first = self.foreign().next().unwrap_or_default();
         let more = match self.foreign.len() {
             0 | 1 => String::new(),
             n => format!(" and {} more", n - 1),
@@ -174,14 +174,14 @@ mod tests {
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let id = Oid::from_str("0123456789012345678901234567890123456789").unwrap();
-        let change = |path: &str, new| Change { path: path.to_owned(), old: None, new };
+        let change = |path: &str, new| Change { path: path.into(), old: None, new };
         let made = [
             change("debian/rules", Some((0o100_755, id))),
             change("debian/a b", Some((0o100_644, id))),
             change("localversion-rt", None),
         ];
         let text = message("1.2-3", &Tag::parse("v6.1").unwrap(), "0123", &made);
-        let files: BTreeMap<&str, Entry> = made.iter().map(|c| (c.path.as_str(), recorded(c))).collect();
+        let files: BTreeMap<&str, Entry> = made.iter().map(|c| (c.path.text().unwrap(), recorded(c))).collect();
         assert_eq!(record(&text), files);
         // `git commit --squash` puts words behind it.
         assert_eq!(record(&format!("{text}\nsquash! Generated: 1.2-3\n\nmore\n")), files);

@@ -42,8 +42,8 @@ impl HalfDone {
         let (old, new) = trees(repo, &found.step)?;
         let mut paths = Vec::new();
         for change in changes(repo, old, new)? {
-            if content(&root.join(&change.path))? != whole(repo, change.new)? {
-                paths.push(change.path);
+            if content(&change.path.on(root))? != whole(repo, change.new)? {
+                paths.push(change.path.to_string());
             }
         }
         let Move { branch, new, .. } = found.step;

@@ -78,7 +78,7 @@ impl History {
         for (id, part) in self.commits.iter_mut().filter(|(_, part)| matches!(part, Part::Unmarked)) {
             *part = unmarked::part(fx, session, &self.root, *id)?;
         }
-        let edited: Vec<&str> = self.mixed().flat_map(|m| &m.edited).map(String::as_str).collect();
+        let edited: Vec<String> = self.mixed().flat_map(|m| &m.edited).cloned().collect();
         if let Some(first) = self.mixed().find(|m| !m.edited.is_empty() && edits == Edits::Refused) {
             fail!(Repository, "generated files were edited in `{:.12}`: {}", first.id, named(&edited);
                 "change the fragment or the settings instead; `cargo xtask flavour regen --drop-edits` keeps all else that the commit has");
@@ -107,7 +107,7 @@ impl History {
             fail!(Repository, "this branch has no generated commit, so no flavour can be built from it"; "cargo xtask flavour regen");
         };
         if let Some(mixed) = self.mixed().next() {
-            let paths: Vec<&str> = mixed.foreign().chain(mixed.edited.iter().map(String::as_str)).collect();
+            let paths: Vec<String> = mixed.foreign().chain(mixed.edited.iter().cloned()).collect();
             fail!(Repository, "the generated commit `{:.12}` has other changes in it: {}", mixed.id, named(&paths);
                 "`cargo xtask flavour regen` makes a commit of yours of them");
         }
@@ -211,7 +211,7 @@ fn cut_off(at: Oid) -> anyhow::Error {
 }
 
 /// Paths in a sentence.
-fn named(paths: &[&str]) -> String {
+fn named(paths: &[String]) -> String {
     let shown: Vec<String> = paths.iter().take(5).map(|path| format!("`{path}`")).collect();
     let more = paths.len().saturating_sub(shown.len());
     shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }

@@ -66,8 +66,12 @@ pub fn current(fx: &Effects, repo: &Repository, history: &History) -> Result<()>
         return Ok(());
     }
     let changed = changes(repo, generated.tree_id(), tip.id())?;
-    let named: Vec<String> =
-        changed.iter().filter(|c| inputs::is_one(&c.path)).take(NAMED).map(|c| format!("`{}`", c.path)).collect();
+    let named: Vec<String> = changed
+        .iter()
+        .filter(|c| c.path.text().is_some_and(inputs::is_one))
+        .take(NAMED)
+        .map(|c| format!("`{}`", c.path))
+        .collect();
     let named = if named.is_empty() { String::new() } else { format!(" ({} changed since)", named.join(", ")) };
     fail!(Repository, "the generated commit `{:.12}` was not made from the settings, fragments and Kconfig files of this branch{}", generated.id(), named;
         "cargo xtask flavour regen");

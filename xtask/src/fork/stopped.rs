@@ -12,13 +12,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use git2::{Oid, Repository};
 use serde::{Deserialize, Serialize};
 
-use super::conflict::{none, Marked};
+use super::conflict::{entry, none, Marked};
 use super::message;
 use super::replay::{Carry, Replayed, Stop};
 use super::switch::{switch, Switch};
 use super::tree::changes;
 use super::work_tree;
-use crate::effects::{state_dir, Effects, Journal, Run, Session};
+use crate::effects::{state_dir, Effects, Journal, Run, Session, TreePath};
 
 /// All that is needed to go on. Commit ids are text, as in every file for people to read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -139,13 +139,14 @@ impl Stopped {
             switch(fx, root, session, journal, &to, &[])?;
         }
         self.show_left_out(fx, root)?;
-        let mut lines = String::new();
+        let mut lines = Vec::new();
+        let mut seen: Option<&str> = None;
         for line in &self.unmerged {
             let path = line.split_once('\t').map_or("", |(_, path)| path);
-            if !lines.contains(&none(path)) {
-                lines.push_str(&none(path));
+            if seen.replace(path) != Some(path) {
+                lines.extend(none(path.as_bytes()));
             }
-            lines.push_str(&format!("{line}\0"));
+            lines.extend([line.as_bytes(), b"\0"].concat());
         }
         fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(lines))?;
         let commit = repo.find_commit(Oid::from_str(&self.commit)?)?;
@@ -182,23 +183,25 @@ impl Stopped {
         let onto = repo.find_commit(Oid::from_str(&self.onto)?)?.tree_id();
         let changed = changes(repo, onto, Oid::from_str(&self.tree)?)?;
         let unmerged = self.unmerged.iter().filter_map(|line| line.split_once('\t'));
-        let mut paths: Vec<&str> = changed.iter().map(|c| c.path.as_str()).chain(unmerged.map(|(_, p)| p)).collect();
+        let mut paths: Vec<TreePath> =
+            changed.into_iter().map(|c| c.path).chain(unmerged.map(|(_, p)| TreePath::from(p))).collect();
         paths.sort_unstable();
         paths.dedup();
-        let restored: Vec<&str> = paths.iter().copied().filter(|p| head.get_path(p.as_ref()).is_ok()).collect();
-        if let Some(found) = work_tree::in_the_way(root, &restored, &paths.iter().copied().collect())? {
+        let there = |path: &TreePath| head.get_path(path.as_ref()).ok();
+        let restored: Vec<&TreePath> = paths.iter().filter(|path| there(path).is_some()).collect();
+        if let Some(found) = work_tree::in_the_way(root, &restored, &paths.iter().collect())? {
             fail!(Repository, "`{found}` is in the place of a file that git would restore"; "move it elsewhere and run this again");
         }
-        let (mut index, mut files) = (String::new(), String::new());
+        let (mut index, mut files) = (Vec::new(), Vec::new());
         for path in &paths {
-            index.push_str(&none(path));
-            if let Ok(entry) = head.get_path(path.as_ref()) {
-                index.push_str(&format!("{:o} {} 0\t{path}\0", entry.filemode(), entry.id()));
-                files.push_str(&format!("{path}\0"));
+            index.extend(none(path.bytes()));
+            if let Some(found) = there(path) {
+                index.extend(entry(found.filemode(), found.id(), path));
+                files.extend([path.bytes(), b"\0"].concat());
             }
         }
         fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(index))?;
-        for path in paths.iter().filter(|path| head.get_path(path.as_ref()).is_err()) {
+        for path in paths.iter().filter(|path| there(path).is_none()) {
             work_tree::remove(fx, root, path)?;
         }
         fx.change(

@@ -7,15 +7,17 @@
 //! beginning of the new one, or not there; any other content is the person's.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use git2::{Oid, Repository};
 
+use super::conflict::entry;
 use super::half_done;
 use super::tree::{changes, Entry};
 use super::work_tree;
-use crate::effects::{Did, Effects, Journal, Move, RefMove, Run, Session};
+use crate::effects::{Did, Effects, Journal, Move, RefMove, Run, Session, TreePath};
 use crate::ui::count;
 use crate::workspace::SETTINGS;
 
@@ -94,13 +96,13 @@ fn settings_first(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, ne
         return Ok(());
     }
     fx.write(root.join(SETTINGS), repo.find_blob(new.id())?.content())?;
-    known(fx, root, &[(SETTINGS, (new.filemode(), new.id()))])
+    known(fx, root, &[(&SETTINGS.into(), (new.filemode(), new.id()))])
 }
 
 /// Tells the index what stands in the work tree already.
-fn known(fx: &Effects, root: &Utf8Path, files: &[(&str, Entry)]) -> Result<()> {
+fn known(fx: &Effects, root: &Utf8Path, files: &[(&TreePath, Entry)]) -> Result<()> {
     if !files.is_empty() {
-        let lines: String = files.iter().map(|(path, (mode, id))| format!("{mode:o} {id} 0\t{path}\0")).collect();
+        let lines: Vec<u8> = files.iter().flat_map(|(path, (mode, id))| entry(*mode, *id, path)).collect();
         fx.change(root, Run::from(fx.git(root).args(["update-index", "-z", "--index-info"])).stdin(lines))?;
     }
     Ok(())
@@ -146,19 +148,18 @@ fn head(fx: &Effects, root: &Utf8Path, repo: &Repository, branch: Option<&str>, 
 /// Puts the files that an update was killed in back to what the index still says, and tells the index of those
 /// that are as they shall be, so that the update can be done again.
 fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) -> Result<()> {
-    let (mut restore, mut theirs, mut done) = (String::new(), Vec::new(), Vec::new());
+    let (mut restore, mut theirs, mut done) = (Vec::new(), Vec::new(), Vec::new());
     let all = changes(repo, old, new)?;
-    let written: BTreeSet<&str> = all.iter().map(|c| c.path.as_str()).collect();
+    let written: BTreeSet<&TreePath> = all.iter().map(|c| &c.path).collect();
     for change in &all {
-        let path = root.join(&change.path);
-        let now = content(&path)?;
+        let now = content(&change.path.on(root))?;
         if now == whole(repo, change.old)? {
             continue;
         }
         let wanted = whole(repo, change.new)?;
         // Its own half: a directory that only holds what the update writes.
         if work_tree::in_the_way(root, &[&change.path], &written)?.is_some() {
-            theirs.push(change.path.as_str());
+            theirs.push(&change.path);
             continue;
         }
         let half = match (&now, &wanted) {
@@ -166,11 +167,10 @@ fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) ->
             (now, _) => now.is_none(),
         };
         match (half, change.old, change.new) {
-            (false, ..) => theirs.push(change.path.as_str()),
-            (true, _, Some(entry)) if now == wanted => done.push((change.path.as_str(), entry)),
+            (false, ..) => theirs.push(&change.path),
+            (true, _, Some(entry)) if now == wanted => done.push((&change.path, entry)),
             (true, Some(_), _) => {
-                restore.push_str(&change.path);
-                restore.push('\0');
+                restore.extend([change.path.bytes(), b"\0"].concat());
             }
             (true, None, _) => work_tree::remove(fx, root, &change.path)?,
         }
@@ -187,12 +187,12 @@ fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) ->
 }
 
 /// A file's content with git's own line ends, or where a link leads; `None` where there is none.
-pub(super) fn content(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
+pub(super) fn content(path: &Path) -> Result<Option<Vec<u8>>> {
     let bytes = match path.symlink_metadata() {
         Err(_) => return Ok(None),
         Ok(meta) if meta.is_symlink() => fs_err::read_link(path)?.into_os_string().into_encoded_bytes(),
         Ok(meta) if meta.is_dir() => return Ok(None),
-        Ok(_) => fs_err::read(path).with_context(|| format!("cannot read {path}"))?,
+        Ok(_) => fs_err::read(path).with_context(|| format!("cannot read {}", path.display()))?,
     };
     Ok(Some(unix(bytes)))
 }

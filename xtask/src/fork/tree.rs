@@ -4,18 +4,18 @@
 //! A lab commit changes a handful of 66,000 files: only those are looked at, so that a merge costs what the
 //! commit is worth and not what the kernel is. `replay.rs` calls it; nothing here touches a work tree.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use git2::{FileMode, ObjectType, Odb, Oid, Repository};
 
 use super::merge::{self, Texts};
-use crate::effects::Session;
+use crate::effects::{Session, TreePath};
 
 /// What stands at a path: mode and object.
 pub type Entry = (i32, Oid);
 
 /// A path that differs between two trees.
 pub struct Change {
-    pub path: String,
+    pub path: TreePath,
     pub old: Option<Entry>,
     pub new: Option<Entry>,
 }
@@ -30,12 +30,12 @@ pub struct Merged {
 }
 
 /// Paths and what is to stand there.
-pub type Updates = Vec<(String, Option<(FileMode, Oid)>)>;
+pub type Updates = Vec<(TreePath, Option<(FileMode, Oid)>)>;
 
 /// `ours` with what changed from `base` to `theirs`.
 ///
 /// # Errors
-/// An object is missing; a path is not UTF-8.
+/// An object is missing.
 pub fn merge(session: &Session, base: Oid, ours: Oid, theirs: Oid) -> Result<Merged> {
     let (mut updates, mut conflicts) = (Updates::new(), Vec::new());
     let repo = session.repo;
@@ -53,7 +53,7 @@ pub fn merge(session: &Session, base: Oid, ours: Oid, theirs: Oid) -> Result<Mer
         }
         match contents(session, path, change.old, there, change.new, versions)? {
             Some(entry) => updates.push((change.path, Some(entry))),
-            None => conflicts.push(change.path),
+            None => conflicts.push(change.path.to_string()),
         }
     }
     if !conflicts.is_empty() {
@@ -73,10 +73,9 @@ fn renamed(session: &Session, [base, ours, theirs]: [Oid; 3]) -> Result<Option<M
     let mut index = repo.merge_trees(&tree(base)?, &tree(ours)?, &tree(theirs)?, None)?;
     let conflicts: Vec<_> = index.conflicts()?.collect::<Result<_, _>>()?;
     for conflict in conflicts {
-        let path = |e: &git2::IndexEntry| String::from_utf8_lossy(&e.path).into_owned();
         let entry = |e: &git2::IndexEntry| (e.mode as i32, e.id);
         let Some(ours_entry) = &conflict.our else { return Ok(None) };
-        let at = path(ours_entry);
+        let at = TreePath::from(ours_entry.path.as_slice());
         let (old, new) = (conflict.ancestor.as_ref().map(entry), conflict.their.as_ref().map(entry));
         let Some((mode, id)) = contents(session, &at, old, Some(entry(ours_entry)), new, [base, ours, theirs])? else {
             return Ok(None);
@@ -114,17 +113,16 @@ fn blank(path: &[u8]) -> git2::IndexEntry {
 }
 
 /// Does a file stand where the path has a directory, or the other way round?
-fn blocked(tree: &git2::Tree, path: &str) -> bool {
-    let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+fn blocked(tree: &git2::Tree, path: &TreePath) -> bool {
     let file_above =
-        above.into_iter().any(|dir| tree.get_path(dir.as_ref()).is_ok_and(|e| e.kind() != Some(ObjectType::Tree)));
+        path.above().any(|dir| tree.get_path(dir.as_ref()).is_ok_and(|e| e.kind() != Some(ObjectType::Tree)));
     file_above || tree.get_path(path.as_ref()).is_ok_and(|e| e.kind() == Some(ObjectType::Tree))
 }
 
 /// A file that both sides changed: merged as text, else by what it means.
 fn contents(
     session: &Session,
-    path: &str,
+    path: &TreePath,
     old: Option<Entry>,
     ours: Option<Entry>,
     theirs: Option<Entry>,
@@ -142,7 +140,7 @@ fn contents(
     let texts = Texts { base: &base, ours: &ours, theirs: &theirs };
     let merged = match old.map(|_| lines(&texts)).transpose()?.flatten() {
         Some(bytes) => Some(bytes),
-        None => merge::by_meaning(session.repo, path, &texts, trees),
+        None => path.text().and_then(|path| merge::by_meaning(session.repo, path, &texts, trees)),
     };
     Ok(match merged {
         Some(bytes) => Some((file_mode(mode), session.blob(&bytes)?)),
@@ -173,40 +171,38 @@ pub fn lines(texts: &Texts) -> Result<Option<Vec<u8>>> {
 /// The paths that differ between two trees, in order; what is the same on both sides is never read.
 ///
 /// # Errors
-/// An object is missing; a path is not UTF-8.
+/// An object is missing.
 pub fn changes(repo: &Repository, old: Oid, new: Oid) -> Result<Vec<Change>> {
     let mut found = Vec::new();
-    walk(repo, Some(old), Some(new), "", &mut found)?;
+    walk(repo, Some(old), Some(new), b"", &mut found)?;
     Ok(found)
 }
 
-fn walk(repo: &Repository, old: Option<Oid>, new: Option<Oid>, at: &str, found: &mut Vec<Change>) -> Result<()> {
+fn walk(repo: &Repository, old: Option<Oid>, new: Option<Oid>, at: &[u8], found: &mut Vec<Change>) -> Result<()> {
     if old == new {
         return Ok(());
     }
-    let list = |id: Option<Oid>| -> Result<Vec<(String, Entry)>> {
+    let list = |id: Option<Oid>| -> Result<Vec<(Vec<u8>, Entry)>> {
         let Some(id) = id else { return Ok(Vec::new()) };
         let tree = repo.find_tree(id)?;
-        let named =
-            |e: git2::TreeEntry| Ok((e.name().context("a path is not UTF-8")?.to_owned(), (e.filemode(), e.id())));
-        tree.iter().map(named).collect()
+        Ok(tree.iter().map(|e| (e.name_bytes().to_owned(), (e.filemode(), e.id()))).collect())
     };
     let (old, new) = (list(old)?, list(new)?);
     let (mut left, mut right): (std::collections::BTreeMap<_, _>, std::collections::BTreeMap<_, _>) =
         (old.into_iter().collect(), new.into_iter().collect());
-    let names: std::collections::BTreeSet<String> = left.keys().chain(right.keys()).cloned().collect();
+    let names: std::collections::BTreeSet<Vec<u8>> = left.keys().chain(right.keys()).cloned().collect();
     for name in names {
         let (old, new) = (left.remove(&name), right.remove(&name));
         if old == new {
             continue;
         }
-        let path = format!("{at}{name}");
+        let path = TreePath::of(at, &name);
         let is_tree = |e: Option<Entry>| e.filter(|(mode, _)| *mode == 0o040_000).map(|(_, id)| id);
         let is_file = |e: Option<Entry>| e.filter(|(mode, _)| *mode != 0o040_000);
         if is_file(old) != is_file(new) {
             found.push(Change { path: path.clone(), old: is_file(old), new: is_file(new) });
         }
-        walk(repo, is_tree(old), is_tree(new), &format!("{path}/"), found)?;
+        walk(repo, is_tree(old), is_tree(new), &[path.bytes(), b"/"].concat(), found)?;
     }
     Ok(())
 }

@@ -69,7 +69,7 @@ pub fn part(fx: &Effects, session: &Session, root: &Root, id: Oid) -> Result<Par
     let made = generate::generate(fx, repo, &inputs)?;
     let made = branch::laid(session, &inputs, &made)?;
     let made = changes(repo, parent, made)?;
-    let record: BTreeMap<&str, _> = made.iter().map(|change| (change.path.as_str(), change.new)).collect();
+    let record: BTreeMap<&str, _> = made.iter().filter_map(|change| Some((change.path.text()?, change.new))).collect();
     let part = divided(id, changes(repo, parent, commit.tree_id())?, |path| record.get(path).copied());
     if matches!(part, Part::Generated) {
         fx.ui.note("It has nothing of yours but its message: the generated commit takes its place.");

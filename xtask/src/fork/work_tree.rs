@@ -4,13 +4,14 @@
 //! removes a directory's content.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::Utf8Path;
 use git2::{Oid, Repository};
 
 use super::tree::{changes, Change};
-use crate::effects::Effects;
+use crate::effects::{Effects, TreePath};
 
 const SUBMODULE: i32 = 0o160_000;
 
@@ -21,7 +22,7 @@ const SUBMODULE: i32 = 0o160_000;
 /// Something is in the way: named.
 pub fn free(repo: &Repository, root: &Utf8Path, old: Oid, new: Oid) -> Result<()> {
     let all = changes(repo, old, new)?;
-    let known: BTreeSet<&str> = all.iter().filter(|c| c.old.is_some()).map(|c| c.path.as_str()).collect();
+    let known: BTreeSet<&TreePath> = all.iter().filter(|c| c.old.is_some()).map(|c| &c.path).collect();
     for change in all.iter().filter(|change| change.new.is_some()) {
         if let Some(found) = met(root, change, &known)? {
             fail!(Repository, "`{found}` is in the place of `{}`, and git does not know it: it would be lost", change.path;
@@ -32,24 +33,23 @@ pub fn free(repo: &Repository, root: &Utf8Path, old: Oid, new: Oid) -> Result<()
 }
 
 /// What stands in the place of a file that is to be written.
-fn met(root: &Utf8Path, change: &Change, known: &BTreeSet<&str>) -> Result<Option<String>> {
-    let unknown = |path: &&str| {
-        let meta = root.join(path).symlink_metadata();
+fn met(root: &Utf8Path, change: &Change, known: &BTreeSet<&TreePath>) -> Result<Option<TreePath>> {
+    let unknown = |path: &TreePath| {
+        let meta = path.on(root).symlink_metadata();
         meta.is_ok_and(|meta| !meta.is_dir()) && !known.contains(path)
     };
-    if let Some(file) = above(&change.path).find(unknown) {
-        return Ok(Some(file.to_owned()));
+    if let Some(file) = change.path.above().find(unknown) {
+        return Ok(Some(file));
     }
-    if change.old.is_none() && unknown(&change.path.as_str()) {
+    if change.old.is_none() && unknown(&change.path) {
         return Ok(Some(change.path.clone()));
     }
-    // A submodule that changes keeps its directory.
-    let submodule = |entry: Option<(i32, Oid)>| entry.is_some_and(|(mode, _)| mode == SUBMODULE);
-    if submodule(change.old) && submodule(change.new) {
+    // git takes a directory that is there for a submodule's, with all that is in it.
+    if change.new.is_some_and(|(mode, _)| mode == SUBMODULE) {
         return Ok(None);
     }
     // Behind a link that goes, nothing is this work tree's.
-    if above(&change.path).any(|dir| root.join(dir).is_symlink()) {
+    if change.path.above().any(|dir| dir.on(root).is_symlink()) {
         return Ok(None);
     }
     own(root, &change.path, known)
@@ -60,10 +60,10 @@ fn met(root: &Utf8Path, change: &Change, known: &BTreeSet<&str>) -> Result<Optio
 ///
 /// # Errors
 /// A directory cannot be read.
-pub fn in_the_way(root: &Utf8Path, files: &[&str], known: &BTreeSet<&str>) -> Result<Option<String>> {
+pub fn in_the_way(root: &Utf8Path, files: &[&TreePath], known: &BTreeSet<&TreePath>) -> Result<Option<TreePath>> {
     for file in files {
-        if let Some(link) = above(file).find(|dir| root.join(dir).is_symlink()) {
-            return Ok(Some(link.to_owned()));
+        if let Some(link) = file.above().find(|dir| dir.on(root).is_symlink()) {
+            return Ok(Some(link));
         }
         if let Some(found) = own(root, file, known)? {
             return Ok(Some(found));
@@ -73,16 +73,16 @@ pub fn in_the_way(root: &Utf8Path, files: &[&str], known: &BTreeSet<&str>) -> Re
 }
 
 /// The first thing below the directory `path` that is no known file; a repository counts as one thing.
-fn own(root: &Utf8Path, path: &str, known: &BTreeSet<&str>) -> Result<Option<String>> {
-    let at = root.join(path);
+fn own(root: &Utf8Path, path: &TreePath, known: &BTreeSet<&TreePath>) -> Result<Option<TreePath>> {
+    let at = path.on(root);
     if at.is_symlink() || !at.is_dir() {
         return Ok(None);
     }
-    for entry in at.read_dir_utf8().with_context(|| format!("cannot read {at}"))? {
-        let name = entry?.file_name().to_owned();
-        let below = format!("{path}/{name}");
-        let directory = fs_err::symlink_metadata(root.join(&below))?.is_dir();
-        if name == ".git" || (!directory && !known.contains(below.as_str())) {
+    for entry in fs_err::read_dir(&at)? {
+        let name = entry?.file_name();
+        let below = TreePath::of(&[path.bytes(), b"/"].concat(), name.as_bytes());
+        let directory = fs_err::symlink_metadata(below.on(root))?.is_dir();
+        if name == ".git" || (!directory && !known.contains(&below)) {
             return Ok(Some(below));
         }
         if let Some(found) = directory.then(|| own(root, &below, known)).transpose()?.flatten() {
@@ -96,24 +96,23 @@ fn own(root: &Utf8Path, path: &str, known: &BTreeSet<&str>) -> Result<Option<Str
 /// its place (a submodule's) goes only where it is empty.
 ///
 /// # Errors
-/// The file cannot be removed.
-pub fn remove(fx: &Effects, root: &Utf8Path, file: &str) -> Result<()> {
-    if above(file).any(|dir| root.join(dir).is_symlink()) {
+/// The file cannot be removed; its name is not UTF-8.
+pub fn remove(fx: &Effects, root: &Utf8Path, file: &TreePath) -> Result<()> {
+    if file.above().any(|dir| dir.on(root).is_symlink()) {
         return Ok(());
     }
-    let path = root.join(file);
-    match path.symlink_metadata() {
-        Ok(meta) if meta.is_dir() => fx.remove_empty_dir(&path)?,
-        Ok(_) => drop(fx.remove(&path)?),
-        Err(_) => return Ok(()),
+    let Ok(meta) = file.on(root).symlink_metadata() else { return Ok(()) };
+    let Some(text) = file.text() else {
+        fail!(Repository, "`{file}` has to be removed, and its name is not UTF-8"; "remove it (`ls --escape` shows the name) and run this again");
+    };
+    let path = root.join(text);
+    if meta.is_dir() {
+        fx.remove_empty_dir(&path)?;
+    } else {
+        fx.remove(&path)?;
     }
-    for dir in above(file).collect::<Vec<_>>().into_iter().rev() {
+    for dir in Utf8Path::new(text).ancestors().skip(1).filter(|dir| !dir.as_str().is_empty()) {
         fx.remove_empty_dir(&root.join(dir))?;
     }
     Ok(())
-}
-
-/// The directories on the way to a file, the outermost first.
-fn above(file: &str) -> impl Iterator<Item = &str> {
-    file.match_indices('/').map(|(at, _)| &file[..at])
 }

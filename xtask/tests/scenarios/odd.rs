@@ -62,6 +62,79 @@ fn submodules_come_along() {
     assert_eq!(lab.git("kernel", &["rev-parse", "HEAD:sub"]), THREE);
 }
 
+/// A file whose name is in ISO 8859-1.
+fn latin1(lab: &Lab, at: &str, name: &str, text: &str) {
+    use std::os::unix::ffi::OsStringExt;
+    let mut bytes = lab.path(&format!("{at}/{name}")).into_os_string().into_vec();
+    bytes.push(0xe9);
+    std::fs::write(std::ffi::OsString::from_vec(bytes), text).unwrap();
+    lab.git(at, &["add", "--all", "--force"]);
+}
+
+#[test]
+fn names_in_another_encoding_come_along() {
+    let lab = Lab::new();
+    let url = lab.vendor();
+    lab.git("vendor", &["tag", "--delete", TAG]);
+    latin1(&lab, "vendor", "lib/vendor", "one\n");
+    lab.tag("vendor", TAG);
+    lab.xtask(&["fork", TAG, "--url", &url, "--series", &codename()]).ok();
+    sound(&lab, "kernel");
+    latin1(&lab, "kernel", "lib/lab", "one\n");
+    lab.git("kernel", &["commit", "--quiet", "--message", "lib: a name"]);
+    lab.xtask(&["flavour", "regen"]).ok();
+    sound(&lab, "kernel");
+    let before = lab.git("kernel", &["rev-parse", "HEAD"]);
+    lab.xtask(&["--dry-run", "build", "--flavour", "slim", "--cross"]).ok();
+
+    latin1(&lab, "vendor", "lib/vendor", "two\n");
+    lab.tag("vendor", NEXT);
+    lab.xtask(&["rebase", NEXT]).ok();
+    sound(&lab, "kernel");
+    let names = lab.git("kernel", &["ls-files", "lib"]);
+    assert!(names.contains("\"lib/lab\\351\"") && names.contains("\"lib/vendor\\351\""), "{names}");
+    lab.xtask(&["rebase", "--undo"]).ok();
+    assert_eq!(lab.git("kernel", &["rev-parse", "HEAD"]), before);
+
+    // Beside a conflict, and as one.
+    remark(&lab, "vendor", "the vendor");
+    lab.tag("vendor", "v6.1.44");
+    remark(&lab, "kernel", "the lab");
+    latin1(&lab, "kernel", "lib/lab", "two\n");
+    lab.git("kernel", &["commit", "--quiet", "--all", "--message", "lib: both"]);
+    let before = lab.git("kernel", &["rev-parse", "HEAD"]);
+    lab.xtask(&["rebase", "--latest"]).fails(7, &["lib: both", "init/main.c"]);
+    lab.xtask(&["rebase", "--abort"]).ok();
+    sound(&lab, "kernel");
+    lab.git("kernel", &["reset", "--quiet", "--hard", "HEAD^"]);
+    latin1(&lab, "kernel", "lib/vendor", "ours\n");
+    lab.git("kernel", &["commit", "--quiet", "--message", "lib: theirs"]);
+    let ours = lab.git("kernel", &["rev-parse", "HEAD"]);
+    assert_ne!(ours, before);
+    lab.xtask(&["rebase", "--latest"]).fails(7, &["does not apply: `lib/vendor\\351`", "hint:"]);
+    assert_eq!(lab.git("kernel", &["rev-parse", "6.1-tickless"]), ours);
+    assert_eq!(lab.git("kernel", &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_file_where_ours_need_a_directory_is_named() {
+    for (name, link) in [("debian.master", false), ("debian", false), ("kernel", true), ("debian.master", true)] {
+        let lab = Lab::new();
+        let url = lab.vendor();
+        let place = lab.path(&format!("vendor/{name}"));
+        drop(std::fs::remove_dir_all(&place));
+        if link {
+            std::os::unix::fs::symlink("lib", &place).unwrap();
+        } else {
+            std::fs::write(&place, "a file\n").unwrap();
+        }
+        lab.tag("vendor", NEXT);
+        let outcome = lab.xtask(&["fork", NEXT, "--url", &url, "--series", &codename()]);
+        assert!([3, 7].contains(&outcome.code), "{name}: {}\n{}", outcome.code, outcome.stderr);
+        assert!(outcome.stderr.contains(&format!("`{name}`")), "{name}: {}", outcome.stderr);
+    }
+}
+
 #[test]
 fn other_line_ends_in_the_work_tree_are_no_changes() {
     let lab = Lab::new();

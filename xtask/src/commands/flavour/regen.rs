@@ -102,7 +102,7 @@ pub fn check(fx: &Effects, workspace: &Workspace) -> Result<()> {
         Ok(diff.deltas().filter_map(|d| d.new_file().path().map(|p| p.display().to_string())).collect::<Vec<_>>())
     })?;
     if let Some(mixed) = history.mixed().next() {
-        mixed.foreign().for_each(|path| fx.ui.data(path));
+        mixed.foreign().for_each(|path| fx.ui.data(&path));
         fail!(Check, "the generated commit `{:.12}` has other changes in it", mixed.id; "`cargo xtask flavour regen` makes a commit of yours of them");
     }
     if let Some(id) = unmarked {
