@@ -66,6 +66,8 @@ impl<'a> Target<'a> {
         let user = word(std::env::var("USER").unwrap_or_default());
         let node = word(rustix::system::uname().nodename().to_string_lossy().into_owned());
         let who = format!("{user}@{node}-{}", std::process::id());
+        // A machine that does not answer is not one that is at work.
+        self.look()?;
         self.change(
             &["lock", &who],
             "wait for it; one that was killed is over after an hour, or with the machine's next boot",

@@ -131,7 +131,7 @@ kernel)
 lock) # WHO: one deployment at a time; an hour without a step ends it
     root find $lock -maxdepth 0 -mmin +60 -exec rm -r {} + 2>/dev/null || true
     if ! root mkdir $lock 2>/dev/null; then
-        echo "another deployment is at work here: $(root cat $lock/* 2>/dev/null), for $(root find $lock -maxdepth 0 -printf '%TH:%TM')" >&2
+        echo "another deployment is at work here: $(root cat $lock/* 2>/dev/null), since $(root find $lock -maxdepth 0 -printf '%TH:%TM')" >&2
         exit 3
     fi
     echo "$2" | root tee $lock/who >/dev/null
@@ -156,7 +156,7 @@ record) # NEW PREVIOUS PACKAGE…: of the packages, those that are not there yet
         echo "previous $previous"
         echo "boot $(cat /proc/sys/kernel/random/boot_id)"
         # What this takes the place of is still to be removed: a deployment that waits, or an earlier build of the same.
-        if held || root grep -qsx "new $new" $state; then root sed -n '/^package /p' $state; fi
+        if root test -f $state && { held || root grep -qx "new $new" $state; }; then root sed -n '/^package /p' $state; fi
         for package; do installed "$package" || echo "package $package"; done
     } | root tee $state.part >/dev/null
     root mv $state.part $state
