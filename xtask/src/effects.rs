@@ -19,7 +19,6 @@ mod kept;
 mod lock;
 mod objects;
 mod open;
-mod relay;
 mod repository;
 mod scratch;
 mod serve;
@@ -43,10 +42,9 @@ pub use objects::{sound, RefMove, Session, Signed};
 pub use open::{
     digest_plain, going_on, open_given, open_plain, or_interrupted, read_plain, text_given, text_plain, Interruptible,
 };
-pub use relay::Bounds;
 pub use repository::{bare, repository, HISTORY_REMOTE};
 pub use scratch::Scratch;
-pub use serve::turn;
+pub use serve::Bounds;
 #[cfg(test)]
 pub use signals::CHILDREN;
 pub use tree_path::TreePath;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A service: a process of its own for each connection, of which a few at a time may work.
+//! Connections: a process of its own for each of them, and a program that is fed and heard through pipes.
 //!
-//! Whoever connects and says nothing costs nobody else anything: reading a request takes no turn, turns go round among
-//! the peers, and each peer has a bounded number of processes and of connections that wait for one.
+//! What a sandbox runs must never get hold of a socket. A socket stays in the network that it was made in, and whoever
+//! has it can connect it anew, to any port of the machine.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::Child;
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -22,17 +22,20 @@ use crate::error::{Failure, Kind};
 
 /// How often an interruption is looked for.
 const LOOK: Duration = Duration::from_millis(100);
-/// Processes of one peer for each turn that there is: while some work, others read.
-const EACH: usize = 2;
-/// Connections of one peer that wait for a process; more are closed.
-const WAITING: usize = 64;
-/// All connections that are open.
-const ALL: usize = 512;
+
+/// How much a connection may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Before it is ended.
+    pub time: Duration,
+    /// Bytes of output.
+    pub output: usize,
+}
 
 impl Effects {
     /// Listens at the first of the addresses that this machine has, and starts a program for each connection, which is
-    /// its standard input. Its standard output is for [`turn`]: `most` programs work at once, each is ended after
-    /// `time`. Comes back when the user interrupts, and then as an error; in a dry run at once.
+    /// its standard input, `most` at once. Each is ended after `time`. Comes back when the user interrupts, and then as
+    /// an error; in a dry run at once.
     ///
     /// # Errors
     /// The port is taken; the program cannot be started.
@@ -54,162 +57,123 @@ impl Effects {
                 .context(Failure::new(Kind::Machine, format!("cannot listen on port {port}")).hint(hint))
         })?;
         listener.set_nonblocking(true)?;
-        let mut clients = Clients { started: Vec::new(), waiting: Vec::new(), most };
+        let mut children = Children(Vec::new());
         while !signals::interrupted() {
-            clients.look(time);
-            clients.give_turns();
-            while let Some((connection, peer)) = clients.next() {
-                let mut run = program();
-                self.ui.command(&run.line());
-                let (gate, theirs) = UnixStream::pair()?;
-                gate.set_nonblocking(true)?;
-                connection.set_nonblocking(false)?;
-                run.command.process_group(0).stdin(OwnedFd::from(connection)).stdout(OwnedFd::from(theirs));
-                let child = run.command.spawn().with_context(|| format!("cannot start `{}`", run.name))?;
-                clients.started.push(Client { child, gate, peer, state: State::Asks, since: Instant::now() });
+            children.look(time);
+            if children.0.len() >= most {
+                std::thread::sleep(Duration::from_millis(2));
+                continue;
             }
-            clients.wait(&listener);
-            clients.accept(&listener);
+            let timeout = Timespec { tv_sec: 0, tv_nsec: i64::try_from(LOOK.as_nanos())? };
+            // A signal ends the wait, too.
+            let _ = poll(&mut [PollFd::new(&listener, PollFlags::IN)], Some(&timeout));
+            // Whoever connects may be gone already.
+            let Ok((connection, _)) = listener.accept() else { continue };
+            connection.set_nonblocking(false)?;
+            let mut run = program();
+            self.ui.command(&run.line());
+            run.command.process_group(0).stdin(Stdio::from(OwnedFd::from(connection))).stdout(Stdio::null());
+            let child = run.command.spawn().with_context(|| format!("cannot start `{}`", run.name))?;
+            children.0.push((child, Instant::now()));
         }
         fail!(Interrupted, "interrupted while serving")
     }
-}
 
-/// Waits for a turn to work, in a program that [`Effects::serve`] has started.
-///
-/// # Errors
-/// Standard output is not from there; the service has ended.
-pub fn turn() -> Result<()> {
-    let mut gate = UnixStream::from(std::io::stdout().as_fd().try_clone_to_owned()?);
-    let granted = gate.write_all(b"?").and_then(|()| gate.read_exact(&mut [0]));
-    granted.context("the service that started this has ended")
-}
-
-/// What a client's process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// It reads a request, within bounds of its own.
-    Asks,
-    /// It waits for its turn.
-    Waits,
-    Works,
-    /// It has ended, and is not reaped yet.
-    Over,
-}
-
-struct Client {
-    child: Child,
-    gate: UnixStream,
-    peer: IpAddr,
-    state: State,
-    /// When the state began.
-    since: Instant,
-}
-
-impl Client {
-    fn is_now(&mut self, state: State) {
-        (self.state, self.since) = (state, Instant::now());
+    /// Runs a program with `input` for it to read, and passes on what it prints as it comes.
+    ///
+    /// # Errors
+    /// It exceeds its bounds or fails; `output` cannot be written.
+    pub fn relay<'a>(
+        &self,
+        run: impl Into<Run<'a>>,
+        input: &[u8],
+        output: &mut impl Write,
+        bounds: Bounds,
+    ) -> Result<()> {
+        let mut run = run.into();
+        self.ui.command(&run.line());
+        run.command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let child = run.command.spawn().with_context(|| format!("cannot start `{}`", run.name))?;
+        let mut child = Children(vec![(child, Instant::now())]);
+        let (stdin, stdout) = (child.0[0].0.stdin.take(), child.0[0].0.stdout.take());
+        let (mut stdin, mut stdout) = stdin.zip(stdout).context("the program has pipes")?;
+        std::thread::scope(|scope| {
+            let (send, receive) = mpsc::sync_channel(4);
+            let feeder = scope.spawn(move || {
+                // A program that does not read all of its input is no fault of the feeder.
+                let _ = stdin.write_all(input);
+                stdin
+            });
+            scope.spawn(move || {
+                let mut buffer = vec![0; 1 << 16];
+                while let Ok(n @ 1..) = stdout.read(&mut buffer) {
+                    if send.send(buffer[..n].to_vec()).is_err() {
+                        return;
+                    }
+                }
+            });
+            // Ended before the threads are waited for, whichever way this goes.
+            let passed = pass(&mut child, &receive, output, bounds).inspect_err(|_| child.end());
+            // Until now: where its input ends, distccd takes the client for gone.
+            drop(feeder.join());
+            passed
+        })?;
+        let status = child.0[0].0.wait()?;
+        if !status.success() {
+            return Err(Failure::new(run.kind, format!("`{}` failed with {status}", run.name)).into());
+        }
+        Ok(())
     }
 }
 
-/// All of them; their processes end with this.
-struct Clients {
-    started: Vec<Client>,
-    waiting: Vec<(TcpStream, IpAddr)>,
-    most: usize,
+fn pass(child: &mut Children, from: &mpsc::Receiver<Vec<u8>>, to: &mut impl Write, bounds: Bounds) -> Result<()> {
+    let mut left = bounds.output;
+    loop {
+        match from.recv_timeout(LOOK) {
+            Ok(bytes) => {
+                let Some(rest) = left.checked_sub(bytes.len()) else {
+                    return Err(Failure::new(Kind::Check, "the output is too large").into());
+                };
+                left = rest;
+                to.write_all(&bytes)?;
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(mpsc::RecvTimeoutError::Timeout) if signals::interrupted() => fail!(Interrupted, "interrupted"),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        if child.0[0].1.elapsed() > bounds.time {
+            return Err(Failure::new(Kind::Check, "the time is over").into());
+        }
+    }
 }
 
-impl Clients {
-    /// Sees what each does, ends those that have had their time, and forgets those that have ended. What one of them has
-    /// left behind has become a child of this process, and is waited for too.
+/// Processes, each with its start; they end with this.
+struct Children(Vec<(Child, Instant)>);
+
+impl Children {
+    /// Ends those that have had their time, and forgets those that have ended. What one of them has left behind has
+    /// become a child of this process, and is waited for too.
     fn look(&mut self, time: Duration) {
-        for client in self.started.iter_mut().filter(|c| c.state != State::Over) {
-            match client.gate.read(&mut [0]) {
-                Ok(1..) if client.state == State::Asks => client.is_now(State::Waits),
-                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-                _ => client.is_now(State::Over),
-            }
-            if client.state == State::Works && client.since.elapsed() > time {
-                let _ = client.child.kill();
-            }
+        for (child, _) in self.0.iter_mut().filter(|(_, start)| start.elapsed() > time) {
+            let _ = child.kill();
         }
         while let Ok(Some((ended, _))) = rustix::process::wait(WaitOptions::NOHANG) {
             let ended = u32::try_from(ended.as_raw_nonzero().get()).unwrap_or_default();
-            self.started.retain(|client| client.child.id() != ended);
+            self.0.retain(|(child, _)| child.id() != ended);
         }
     }
 
-    fn count(&self, of: impl Fn(&Client) -> bool) -> usize {
-        self.started.iter().filter(|client| of(client)).count()
-    }
-
-    /// Lets as many work as may: first those of a peer for which the fewest work, and of these who has waited longest.
-    fn give_turns(&mut self) {
-        while self.count(|c| c.state == State::Works) < self.most {
-            let working = |peer| self.count(|c| c.state == State::Works && c.peer == peer);
-            let waiting = self.started.iter().enumerate().filter(|(_, c)| c.state == State::Waits);
-            let Some((next, _)) = waiting.min_by_key(|(_, c)| (working(c.peer), c.since)) else { return };
-            let client = &mut self.started[next];
-            let told = client.gate.write_all(b"!").is_ok();
-            client.is_now(if told { State::Works } else { State::Over });
-        }
-    }
-
-    /// A connection that waits, of a peer that may have one more process.
-    fn next(&mut self) -> Option<(TcpStream, IpAddr)> {
-        let of = |peer: IpAddr| self.count(|c| c.peer == peer && c.state != State::Over);
-        let next = self.waiting.iter().position(|(_, peer)| of(*peer) < EACH * self.most)?;
-        Some(self.waiting.remove(next))
-    }
-
-    /// Waits until something may have changed. A signal ends the wait, too.
-    fn wait(&self, listener: &TcpListener) {
-        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(LOOK.subsec_nanos()) };
-        let room = self.started.len() + self.waiting.len() < ALL;
-        let mut fds: Vec<PollFd> = room.then(|| PollFd::new(listener, PollFlags::IN)).into_iter().collect();
-        let going_on = self.started.iter().filter(|c| c.state != State::Over);
-        fds.extend(going_on.map(|client| PollFd::new(&client.gate, PollFlags::IN)));
-        let _ = poll(&mut fds, Some(&timeout));
-    }
-
-    fn accept(&mut self, listener: &TcpListener) {
-        while self.started.len() + self.waiting.len() < ALL {
-            // Whoever connects may be gone already.
-            let Ok((connection, address)) = listener.accept() else { return };
-            let peer = peer(address);
-            if self.waiting.iter().filter(|(_, other)| *other == peer).count() < WAITING {
-                self.waiting.push((connection, peer));
-            }
-        }
-    }
-}
-
-impl Drop for Clients {
-    fn drop(&mut self) {
-        for client in &mut self.started {
+    fn end(&mut self) {
+        for (child, _) in &mut self.0 {
             // It may have ended.
-            let _ = client.child.kill();
-            let _ = client.child.wait();
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
 }
 
-/// Who it is that connects. Of IPv6 the network, in which a machine may take any address.
-fn peer(address: SocketAddr) -> IpAddr {
-    match address.ip().to_canonical() {
-        IpAddr::V6(own) => Ipv6Addr::from_bits(own.to_bits() >> 64 << 64).into(),
-        own => own,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_peer_is_a_machine() {
-        let of = |text: &str| peer(text.parse().unwrap()).to_string();
-        assert_eq!(of("[::ffff:192.0.2.7]:9"), "192.0.2.7");
-        assert_eq!(of("[2001:db8:1:2:3:4:5:6]:9"), "2001:db8:1:2::");
+impl Drop for Children {
+    fn drop(&mut self) {
+        self.end();
     }
 }

@@ -5,10 +5,10 @@
 //! distccd gets the request as it was understood here, through a pipe, and never the bytes that came. It sees a chroot,
 //! read-only; no network, no other job's processes or files, and not this machine.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
@@ -16,7 +16,7 @@ use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use super::network::Network;
 use super::probe;
 use crate::arch::Arch;
-use crate::effects::{turn, Bounds, Effects, Run};
+use crate::effects::{Bounds, Effects, Run};
 use crate::error::{sentence, Kind};
 use crate::formats::compile;
 use crate::formats::distcc::{self, Request};
@@ -24,7 +24,7 @@ use crate::sandbox::{Sandbox, Unpacked};
 
 /// No compilation takes longer.
 pub const LIFETIME: Duration = Duration::from_secs(600);
-/// A whole request comes within that time, and a client that takes nothing of an answer for so long is gone.
+/// A client that is silent for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of an object, and of what an answer has beside it.
 const ANSWER: usize = 512 << 20;
@@ -36,12 +36,11 @@ const LIMITS: &[(Resource, u64)] = &[
     (Resource::Core, 0),
 ];
 
-/// Serves the connection that is standard input. `allow`: who may ask, beside this machine. `turns`: `farm serve` has
-/// started this, and says when to compile.
+/// Serves the connection that is standard input. `allow`: who may ask, beside this machine.
 ///
 /// # Errors
 /// It is not a connection; whoever asks may not; the request is not one; distccd fails.
-pub fn serve(fx: &Effects, chroot: &Unpacked, host: &Arch, allow: &[Network], turns: bool) -> Result<()> {
+pub fn serve(fx: &Effects, chroot: &Unpacked, host: &Arch, allow: &[Network]) -> Result<()> {
     // Whoever started this is gone: then so is the job.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let stream = TcpStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
@@ -52,40 +51,20 @@ pub fn serve(fx: &Effects, chroot: &Unpacked, host: &Arch, allow: &[Network], tu
     if !peer.is_loopback() && !allow.iter().any(|network| network.has(peer)) {
         fail!(Input, "{peer} may not ask"; "`farm serve --allow {peer}` lets it");
     }
+    stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     limit()?;
     let program = probe::program(host);
-    let request = Request::read(&mut BufReader::new(Until { stream: &stream, end: Instant::now() + PATIENCE }))
-        .with_context(|| format!("{peer}"))?;
+    let request = Request::read(&mut BufReader::new(&stream)).with_context(|| format!("{peer}"))?;
     if let Err(e) = compile::check(&request.command, &program) {
         let why = anyhow::Error::from(e);
         // As an answer: the client then compiles by itself, and goes on asking.
         (&stream).write_all(&distcc::refusal(&format!("refused by the worker: {}\n", sentence(&why))))?;
         return Err(why.context(format!("{peer}: refused")));
     }
-    if turns {
-        turn()?;
-    }
     let run = Run::from(sandbox(chroot, &program)?.run(&fx.sh, DISTCCD)).at("/".into()).never_as_root();
     let bounds = Bounds { time: LIFETIME, output: ANSWER };
     fx.relay(run.or(Kind::Machine, "distccd says why"), &request.bytes(), &mut &stream, bounds)
-}
-
-/// A client that may take until `end`, in however many pieces it sends.
-struct Until<'a> {
-    stream: &'a TcpStream,
-    end: Instant,
-}
-
-impl Read for Until<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        self.stream.set_read_timeout(Some(left))?;
-        (&mut &*self.stream).read(buffer)
-    }
 }
 
 const DISTCCD: [&str; 5] = ["distccd", "--inetd", "--log-stderr", "--log-level", "warning"];

@@ -45,8 +45,7 @@ impl Worker<'_> {
     pub fn run(&self, fx: &Effects, chroot: &Unpacked, ready: impl FnOnce(&Compiler)) -> Result<()> {
         ready(&probe::of_unpacked(fx, chroot, &probe::program(self.host))?);
         let program = Utf8PathBuf::try_from(std::env::current_exe()?)?;
-        let mut command = self.connection(&program, chroot.dir());
-        command.push("--turns".to_owned());
+        let command = self.connection(&program, chroot.dir());
         let at: &[SocketAddr] = match self.allow {
             [] => &[(Ipv4Addr::LOCALHOST, self.port).into()],
             // The second where there is no IPv6.

@@ -19,15 +19,12 @@ pub fn socket(worker: &Worker) -> String {
     let allow: Vec<String> = worker.allow.iter().map(ToString::to_string).collect();
     format!(
         "[Unit]\nDescription=Port of a worker that compiles kernels for {arch}\n\n\
-         [Socket]\nListenStream={at}{port}\nAccept=yes\nMaxConnections={jobs}\n\
-         MaxConnectionsPerSource={each}\nNoDelay=yes\nKeepAlive=yes\n\
+         [Socket]\nListenStream={at}{port}\nAccept=yes\nMaxConnections={jobs}\nNoDelay=yes\nKeepAlive=yes\n\
          IPAddressDeny=any\nIPAddressAllow=localhost {allow}\n\n\
          [Install]\nWantedBy=sockets.target\n",
         arch = worker.host.debian,
         port = worker.port,
         jobs = worker.jobs,
-        // Nobody takes all of them.
-        each = worker.jobs.saturating_sub(1).max(1),
         allow = allow.join(" "),
     )
     .replace(" \n", "\n")
@@ -68,7 +65,7 @@ mod tests {
         let alone = Worker { allow: &[], ..worker };
         let text = socket(&worker);
         assert!(text.contains("\nListenStream=3632\n") && text.contains("\nIPAddressAllow=localhost 192.168.1.0/24\n"));
-        assert!(text.contains("\nAccept=yes\n") && text.contains("\nMaxConnections=8\nMaxConnectionsPerSource=7\n"));
+        assert!(text.contains("\nAccept=yes\n") && text.contains("\nMaxConnections=8\n"));
         let text = socket(&alone);
         assert!(text.contains("\nListenStream=127.0.0.1:3632\n") && text.contains("\nIPAddressAllow=localhost\n"));
         let text = service(&worker, "/var/cache/a 50%".into());

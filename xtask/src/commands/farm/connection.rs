@@ -22,13 +22,10 @@ pub struct Args {
     /// A network that may ask
     #[arg(long, value_name = "NETWORK")]
     allow: Vec<Network>,
-    /// Wait for a turn before compiling, as standard output says
-    #[arg(long)]
-    turns: bool,
 }
 
 /// # Errors
 /// As [`connection::serve`].
 pub fn run(fx: &Effects, args: &Args) -> Result<()> {
-    connection::serve(fx, &Unpacked::at(&args.chroot)?, arch::find(&args.arch)?, &args.allow, args.turns)
+    connection::serve(fx, &Unpacked::at(&args.chroot)?, arch::find(&args.arch)?, &args.allow)
 }
