@@ -11,6 +11,7 @@
 pub mod backup;
 mod child;
 mod command;
+mod disk;
 mod encoding;
 mod files;
 mod git;
@@ -34,7 +35,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use command::{quote, Did, Ended, Output, Run};
-pub use files::free_bytes;
+pub use disk::free_bytes;
 pub use journal::{state_dir, under_way, Journal, Move};
 pub use kept::Lock;
 pub use lock::Hold;

@@ -19,7 +19,7 @@ pub struct Facts {
     pub running: String,
     /// Another one after each boot.
     pub boot_id: String,
-    /// What only root can tell; `None` where root's work cannot be done without a question.
+    /// The facts that only root can read; `None` where neither root nor `sudo -n` is at hand.
     root: Option<Rooted>,
     /// Of `/`, `/boot` and `/var/tmp`: where it is mounted, and its free bytes.
     free: Vec<(&'static str, String, u64)>,
@@ -60,7 +60,7 @@ pub struct Deployment {
 /// Places on the machine and bytes that are needed there.
 pub type Needs = Vec<(&'static str, u64)>;
 
-/// What is to be tried.
+/// A package set that is to be tried.
 #[derive(Debug)]
 pub struct Wanted<'a> {
     pub release: &'a str,

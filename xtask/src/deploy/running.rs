@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The kernel that a machine runs: what a flavour is made from that is to be like it.
+//! The kernel that a machine runs, as the pattern of a flavour.
 
 use anyhow::Result;
 use xshell::cmd;
@@ -10,7 +10,7 @@ use crate::effects::{Effects, Run};
 use crate::error::Kind;
 use crate::packages::release::Release;
 
-/// What it says of itself.
+/// Release, configuration and loaded modules of a running kernel.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Running {
     /// Debian's name.

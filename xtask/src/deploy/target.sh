@@ -25,7 +25,7 @@ held() { root test -f $hold || root test -f $hold.off || root test -f $earlier; 
 efi_is_set() { [ "$(od -An -tu1 -j4 -N1 "$efi/$1" 2>/dev/null | tr -d ' ')" = 1 ]; }
 
 loader() {
-    case $(tr -d '\000' <$efi/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f 2>/dev/null) in
+    case $(tr -d '\000' 2>/dev/null <$efi/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f) in
     *systemd-boot*) echo systemd-boot && return ;;
     esac
     # Xen is what its GRUB boots, and the kernel below it.

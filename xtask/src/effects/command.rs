@@ -9,14 +9,11 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::files::free_bytes;
+use super::disk::{free_bytes, LITTLE};
 use crate::error::{Failure, Kind};
 
 /// How many characters of a command line a failure shows.
 const SHOWN: usize = 300;
-/// Where git could not write a file on a disk with less room than this, the disk is full: git takes the part of the
-/// file away again, so there is room for all but that file.
-pub(super) const LITTLE: u64 = 64 << 20;
 
 /// Was it done, or only said?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

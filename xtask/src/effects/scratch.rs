@@ -17,7 +17,7 @@ use fs_err as fs;
 use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
-use super::files::nearest;
+use super::disk::nearest;
 use super::lock::{hold, Hold, Machine};
 use super::open::{open_lock, read_plain, text_plain};
 use super::Effects;

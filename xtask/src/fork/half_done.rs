@@ -8,8 +8,8 @@ use git2::{Oid, Repository};
 
 use super::backup::short;
 use super::driver;
-use super::switch::{content, whole};
 use super::tree::changes;
+use super::work_tree::{content, whole};
 use crate::effects::{under_way, Move};
 use crate::error::{self, Failure};
 use crate::ui::count;

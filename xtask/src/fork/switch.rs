@@ -7,16 +7,15 @@
 //! beginning of the new one, or not there; any other content is the person's.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::Utf8Path;
 use git2::{Oid, Repository};
 
 use super::conflict::entry;
 use super::half_done;
 use super::tree::{changes, Entry};
-use super::work_tree;
+use super::work_tree::{self, content, whole};
 use crate::effects::{Did, Effects, Journal, Move, RefMove, Run, Session, TreePath};
 use crate::ui::count;
 use crate::workspace::SETTINGS;
@@ -184,38 +183,4 @@ fn back(fx: &Effects, root: &Utf8Path, repo: &Repository, old: Oid, new: Oid) ->
     let refresh = fx.git(root).args(["update-index", "-q", "--refresh"]);
     fx.change(root, Run::from(refresh).any_status())?;
     Ok(())
-}
-
-/// A file's content with git's own line ends, or where a link leads; `None` where there is none.
-pub(super) fn content(path: &Path) -> Result<Option<Vec<u8>>> {
-    let bytes = match path.symlink_metadata() {
-        Err(_) => return Ok(None),
-        Ok(meta) if meta.is_symlink() => fs_err::read_link(path)?.into_os_string().into_encoded_bytes(),
-        Ok(meta) if meta.is_dir() => return Ok(None),
-        Ok(_) => fs_err::read(path).with_context(|| format!("cannot read {}", path.display()))?,
-    };
-    Ok(Some(unix(bytes)))
-}
-
-pub(super) fn whole(repo: &Repository, entry: Option<Entry>) -> Result<Option<Vec<u8>>> {
-    match entry {
-        // A submodule's directory is not ours to look into.
-        None | Some((0o160_000, _)) => Ok(None),
-        Some((_, id)) => Ok(Some(unix(repo.find_blob(id)?.content().to_vec()))),
-    }
-}
-
-/// `core.autocrlf` may have changed line ends on the way out.
-fn unix(bytes: Vec<u8>) -> Vec<u8> {
-    if !bytes.contains(&b'\r') {
-        return bytes;
-    }
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes.iter().peekable();
-    while let Some(byte) = rest.next() {
-        if *byte != b'\r' || rest.peek().is_some_and(|next| **next != b'\n') {
-            out.push(*byte);
-        }
-    }
-    out
 }

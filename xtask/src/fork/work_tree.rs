@@ -5,12 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use camino::Utf8Path;
 use git2::{Oid, Repository};
 
-use super::tree::{changes, Change};
+use super::tree::{changes, Change, Entry};
 use crate::effects::{Effects, TreePath};
 
 const SUBMODULE: i32 = 0o160_000;
@@ -115,4 +116,39 @@ pub fn remove(fx: &Effects, root: &Utf8Path, file: &TreePath) -> Result<()> {
         fx.remove_empty_dir(&root.join(dir))?;
     }
     Ok(())
+}
+
+/// A file's content with git's own line ends, or where a link leads; `None` where there is none.
+pub(super) fn content(path: &Path) -> Result<Option<Vec<u8>>> {
+    let bytes = match path.symlink_metadata() {
+        Err(_) => return Ok(None),
+        Ok(meta) if meta.is_symlink() => fs_err::read_link(path)?.into_os_string().into_encoded_bytes(),
+        Ok(meta) if meta.is_dir() => return Ok(None),
+        Ok(_) => fs_err::read(path).with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    Ok(Some(unix(bytes)))
+}
+
+/// The content that an entry of a tree is to have; `None` where there is none.
+pub(super) fn whole(repo: &Repository, entry: Option<Entry>) -> Result<Option<Vec<u8>>> {
+    match entry {
+        // A submodule's directory is not ours to look into.
+        None | Some((SUBMODULE, _)) => Ok(None),
+        Some((_, id)) => Ok(Some(unix(repo.find_blob(id)?.content().to_vec()))),
+    }
+}
+
+/// `core.autocrlf` may have changed line ends on the way out.
+fn unix(bytes: Vec<u8>) -> Vec<u8> {
+    if !bytes.contains(&b'\r') {
+        return bytes;
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes.iter().peekable();
+    while let Some(byte) = rest.next() {
+        if *byte != b'\r' || rest.peek().is_some_and(|next| **next != b'\n') {
+            out.push(*byte);
+        }
+    }
+    out
 }

@@ -81,7 +81,7 @@ impl Menu {
         found
     }
 
-    /// What GRUB boots without a one-time choice, as the file has it (`0`, a title, a way of ids, `${saved_entry}`).
+    /// GRUB's choice for a boot without a one-time entry, as the file has it (`0`, a title, a way of ids, `${saved_entry}`).
     /// `None` where several places set it, so that which one counts depends on what only GRUB knows.
     pub fn choice(&self) -> Option<&str> {
         match self.defaults.as_slice() {

@@ -23,7 +23,7 @@ use crate::workspace::{fragment_path, modules_path, vars_path, Workspace, SETTIN
 pub struct Args {
     /// Lower-case letters, digits and `-`: it ends package names and `uname -r`
     name: String,
-    /// What the fragment is applied to: a flavour of the vendor's, or tiny [default: the running kernel's flavour with
+    /// The flavour under the fragment: one of the vendor's, or tiny [default: the running kernel's flavour with
     /// --from-host, else generic]
     #[arg(long)]
     base: Option<String>,
